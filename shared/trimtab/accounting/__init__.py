@@ -1,0 +1,1 @@
+"""Statements and reconciliation: numbers that tie to the bill."""

@@ -1,0 +1,1 @@
+"""The rim: ports carried out with real libraries."""

@@ -1,0 +1,1 @@
+"""Demand → Finding or Refusal: packing, backtest, rightsizing. Pure; numpy inside, records at the door."""

@@ -1,0 +1,1 @@
+"""Cost → workload → owner; the rules are SQL files in `sql/`, readable by a FinOps analyst."""

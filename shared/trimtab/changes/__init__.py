@@ -1,0 +1,1 @@
+"""Finding → Proposal; edits that keep every other byte of a file."""

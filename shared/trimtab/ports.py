@@ -1,0 +1,327 @@
+"""What the use cases ask of the world, in our words; every adapter and every fake fits one of these.
+
+A port raises `Upstream` when the world fails and returns a value when the world says no. None of them retries a write.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from trimtab.records import (
+    Break,
+    Cloud,
+    Cluster,
+    ClusterUid,
+    Commit,
+    CommitSha,
+    Entry,
+    ForgeRules,
+    InstanceType,
+    Json,
+    Merged,
+    MergeRefused,
+    PullRequest,
+    Review,
+)
+
+if TYPE_CHECKING:
+    from trimtab.analysis.demand import Demand
+    from trimtab.settings import Settings
+
+
+# ── The store ────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """A request or tick waiting for its last effect."""
+
+    key: str
+    """inbox/<source>/<sha256>, or inbox/clock/<function>/<time>."""
+    body: bytes
+
+
+class Inbox(Protocol):
+    """Create-only requests: one put is the record and the enqueue."""
+
+    def put(self, key: str, body: bytes) -> bool:
+        """Keep `body` under `key`; False = it was there already, which is success too."""
+
+    def read(self, key: str) -> bytes | None:
+        """The body, or None where it is not there (expired)."""
+
+    def pending(self, source: str = "") -> list[str]:
+        """Keys without a done mark, oldest put first."""
+
+    def finish(self, key: str, outcome: str) -> None:
+        """Mark as done, after the last effect; finishing twice is harmless."""
+
+    def is_done(self, key: str) -> bool:
+        """True where nothing is left to do for it."""
+
+
+class Ledger(Protocol):
+    """Append-only streams of hashed entries, slots, leases and seals, on create-only objects."""
+
+    def head(self, stream: str) -> Entry | None:
+        """The newest entry; None = the stream does not exist."""
+
+    def entries(self, stream: str) -> list[Entry]:
+        """All entries, oldest first. Raises Broken where a hash or the numbering does not hold."""
+
+    def heads(self, prefix: str = "") -> dict[str, Entry]:
+        """Head entry of every stream whose name starts with `prefix`, by one flat listing."""
+
+    def append(
+        self, stream: str, after: Entry | None, *, kind: str, at: datetime, actor: str, reason: str, body: Json, state: Json
+    ) -> Entry | None:
+        """Write entry n+1 after `after`; None = somebody else wrote it first: read the head and decide again."""
+
+    def claim_slot(self, limit: str, window: str, capacity: int, holder: str) -> int | None:
+        """A slot number of a rate limit's window, the same one on every retry of `holder`; None = the window is full."""
+
+    def acquire_lease(self, name: str, holder: str, now: datetime, seconds: int) -> bool:
+        """True where `holder` has the lease until now + seconds + 60 s. Saves work; safety never rests on it."""
+
+    def release_lease(self, name: str, holder: str, now: datetime) -> None:
+        """Give the lease back, if it is still ours."""
+
+    def seal(self, day: str, at: datetime) -> str:
+        """Write seals/<day> over all stream heads, chained to the one before; the root hash. Sealing a day twice is harmless."""
+
+    def verify(self) -> list[Break]:
+        """Every place where bytes, hashes, numbers, chains or seals do not hold; [] = consistent."""
+
+
+class Permit(Protocol):
+    """The run permit: an object that no function may write."""
+
+    def stop_reason(self) -> str | None:
+        """None = writing is allowed; else why not. Absent, unreadable and malformed are reasons."""
+
+
+class Documents(Protocol):
+    """Small JSON documents that may be replaced: summaries, run results, cached configuration."""
+
+    def publish(self, key: str, value: Json) -> None:
+        """Put `value` under `key`, replacing what was there."""
+
+    def find(self, key: str) -> Json | None:
+        """The document, or None."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys below `prefix`, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A newer run already wrote this partition; nothing was changed."""
+
+    newer: datetime
+
+
+class Lake(Protocol):
+    """The Delta tables cost, usage and allocated (columns in tables.py)."""
+
+    def replace(
+        self, table: str, partition: Mapping[str, str], parquet: Sequence[str], *, application: str, submitted_at: datetime, about: Json
+    ) -> int | Superseded:
+        """Atomically replace one partition by the rows of local Parquet files; the table's new version.
+
+        `application` and `submitted_at` are the transaction guard: an older run never overwrites a newer one.
+        """
+
+    def version(self, table: str) -> int | None:
+        """Current version; None = no such table yet."""
+
+    def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[str]:
+        """Local paths of the live Parquet files (copied to scratch where the store is remote), pruned by partition values."""
+
+    def partitions(self, table: str) -> list[dict[str, str]]:
+        """Distinct partition values that have live files, sorted."""
+
+
+class Engine(Protocol):
+    """A SQL engine over local Parquet: DuckDB here, Spark where one machine is too small."""
+
+    def session(self) -> AbstractContextManager["Session"]:
+        """A fresh, locked-down session with bounded memory."""
+
+
+class Session(Protocol):
+    """One SQL session."""
+
+    def run(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run statements for their effect."""
+
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+        """Run one query; all its rows."""
+
+    def write(self, sql: str, path: str) -> int:
+        """Write a query's rows as one Parquet file; how many."""
+
+
+# ── What runs, and what it costs ─────────────────────────────────────────────────────────────────────────────────────
+class Palette(Protocol):
+    """Spectro Cloud Palette, read-only."""
+
+    def clusters(self) -> tuple[Cluster, ...]:
+        """Every cluster of the tenant with its live pools."""
+
+    def cluster(self, uid: ClusterUid) -> Cluster | None:
+        """One cluster read now; None = gone."""
+
+
+class Catalog(Protocol):
+    """Instance types with prices."""
+
+    source: str
+    """Where the prices come from and of when, for people."""
+
+    def find(self, cloud: Cloud, region: str, name: str) -> InstanceType | None:
+        """One type; None = unknown, which refuses what would need it."""
+
+    def offered(self, cloud: Cloud, region: str) -> tuple[InstanceType, ...]:
+        """All types of a region."""
+
+
+class Usage(Protocol):
+    """Measured demand of pools."""
+
+    def demand(self, cluster_uid: ClusterUid, pool: str, start: datetime, end: datetime) -> "Demand | None":
+        """What ran and waited on the pool; None = nothing was measured at all."""
+
+
+# ── The hands ────────────────────────────────────────────────────────────────────────────────────────────────────────
+class Forge(Protocol):
+    """GitHub, GitLab or bare repositories on disk; siblings of one shape."""
+
+    login: str
+    """Whom our commits and pull requests are by."""
+
+    def base_head(self, repo: str, branch: str) -> CommitSha:
+        """Tip of a branch now."""
+
+    def list_files(self, repo: str, commit: CommitSha) -> tuple[str, ...]:
+        """Paths of all regular files of a commit (no symlinks, no submodules), sorted."""
+
+    def read_file(self, repo: str, commit: CommitSha, path: str) -> bytes | None:
+        """A file's bytes at a commit, or None."""
+
+    def branch_head(self, repo: str, branch: str) -> CommitSha | None:
+        """Tip of a branch, or None where there is none."""
+
+    def commits(self, repo: str, base: CommitSha, head: CommitSha) -> tuple[Commit, ...]:
+        """Commits reachable from head and not from base, oldest first."""
+
+    def commit_files(
+        self, repo: str, branch: str, parent: CommitSha, expected: CommitSha | None, files: Mapping[str, bytes], message: str, at: datetime
+    ) -> CommitSha | None:
+        """Make one commit of `files` on `parent` and point `branch` at it, if the branch is still at `expected` (None = absent).
+
+        The same arguments give the same commit. None = the branch was elsewhere; nothing changed.
+        """
+
+    def find_pull_request(self, repo: str, head_ref: str) -> PullRequest | None:
+        """The newest pull request from that branch of the same repo, whatever its state."""
+
+    def pull_request(self, repo: str, number: int) -> PullRequest:
+        """One pull request read now."""
+
+    def open_pull_request(
+        self, repo: str, *, head_ref: str, base_ref: str, title: str, body: str, labels: Sequence[str], at: datetime
+    ) -> PullRequest:
+        """Open it. Where one is open already from that branch, that one is returned."""
+
+    def edit_pull_request(self, repo: str, number: int, *, title: str, body: str) -> None:
+        """Replace title and body."""
+
+    def close_pull_request(self, repo: str, number: int) -> None:
+        """Close without merging."""
+
+    def comment(self, repo: str, number: int, text: str, at: datetime) -> None:
+        """Add a comment; carry a nonce in the text if it must be found again."""
+
+    def comments(self, repo: str, number: int) -> tuple[str, ...]:
+        """Bodies of all comments, oldest first."""
+
+    def reviews(self, repo: str, number: int) -> tuple[Review, ...]:
+        """The newest review of each person."""
+
+    def set_check(
+        self, repo: str, commit: CommitSha, *, name: str, conclusion: Literal["success", "failure", "pending"], summary: str
+    ) -> None:
+        """Publish the gate's answer on a commit."""
+
+    def merge(self, repo: str, number: int, *, head: CommitSha, base: CommitSha, message: str, at: datetime) -> Merged | MergeRefused:
+        """Merge, pinned to the reviewed head; sent once. A forge that can also pins the base."""
+
+    def rules(self, repo: str, branch: str) -> ForgeRules:
+        """What the repo's own rules demand and allow."""
+
+    def merge_changes(self, repo: str, base: CommitSha, head: CommitSha) -> Mapping[str, bytes] | None:
+        """What a three-way merge would change in base, path → bytes; None = it conflicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """Where a message stands."""
+
+    channel: str
+    ts: str
+
+
+class Chat(Protocol):
+    """Slack, as far as we speak."""
+
+    def post(self, channel: str, blocks: Sequence[Json], text: str, nonce: str, thread: MessageRef | None = None) -> MessageRef:
+        """Post a message that carries `nonce` in its metadata. Sent once; a 429 is Upstream."""
+
+    def find(self, channel: str, nonce: str, thread: MessageRef | None = None) -> MessageRef | None:
+        """The message that carries `nonce`, after a crash between sending and recording."""
+
+    def update(self, ref: MessageRef, blocks: Sequence[Json], text: str) -> None:
+        """Replace a message's content; idempotent."""
+
+
+class Progress(Protocol):
+    """Somebody to tell how far long work is."""
+
+    def step(self, text: str, done: int, total: int | None) -> None:
+        """`done` of `total` (None = unknown) of what `text` names."""
+
+
+class Log(Protocol):
+    """Events with values beside them; foreign data only under `input`."""
+
+    def info(self, event: str, **values: object) -> None:
+        """One decision."""
+
+    def warn(self, event: str, **values: object) -> None:
+        """Something a person should look at."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """Everything a use case may touch; `wiring.py` fills it, tests fill it with fakes."""
+
+    settings: "Settings"
+    inbox: Inbox
+    ledger: Ledger
+    permit: Permit
+    documents: Documents
+    lake: Lake
+    engine: Engine
+    palette: Palette
+    catalog: Catalog
+    usage: Usage
+    forge: Forge
+    chat: Chat
+    log: Log
+    progress: Progress
+
+
+__all__ = [
+    "Catalog", "Chat", "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Lake", "Ledger", "Log",
+    "MessageRef", "Palette", "Permit", "Ports", "Progress", "Session", "Superseded", "Usage",
+]  # fmt: skip

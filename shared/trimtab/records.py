@@ -1,0 +1,762 @@
+"""The facts that travel between the parts: frozen, whole, and free of I/O.
+
+Everything foreign is turned into one of these at the door (`sources/`, `adapters/*/protocol.py`); inside, nobody sees a foreign dict.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal, NewType
+
+from trimtab.units import Bytes, Millicores, Money
+
+ClusterUid = NewType("ClusterUid", str)
+ProjectUid = NewType("ProjectUid", str)
+ProposalId = NewType("ProposalId", str)
+PersonId = NewType("PersonId", str)
+CommitSha = NewType("CommitSha", str)
+Json = dict[str, object]
+"""A JSON object we wrote ourselves; foreign JSON never has this type."""
+
+Cloud = Literal["aws", "gcp", "azure"]
+PoolField = Literal["count", "min", "max", "instance_type", "capacity_type", "cpu_cores", "memory_mib", "gpu_limit"]
+
+
+# ── What runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceType:
+    """One row of a price catalog; `price` is the on-demand price of one hour, None where the catalog has none."""
+
+    name: str
+    cloud: Cloud
+    region: str
+    cpu: Millicores
+    memory: Bytes
+    arch: str
+    allocatable_cpu: Millicores
+    allocatable_memory: Bytes
+    max_pods: int
+    price: Money | None
+    spot_price: Money | None = None
+    gpu_model: str | None = None
+    gpus: int = 0
+    gpu_memory: Bytes = Bytes(0)
+    """Memory of one GPU; 0 = the catalog does not say."""
+    spot_interruption: int | None = None
+    """AWS Spot Advisor bucket: 0 is under 5 % a month, 4 over 20 %; None = unknown, never safe."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pool:
+    """A machine pool as its live cluster reports it, or as its file declares it."""
+
+    cluster_uid: ClusterUid
+    name: str
+    instance_type: str
+    count: int
+    minimum: int | None = None
+    """Autoscaler bounds; None on both = a static pool."""
+    maximum: int | None = None
+    capacity_type: Literal["on-demand", "spot"] = "on-demand"
+    control_plane: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[str, ...] = ()
+
+    @property
+    def is_autoscaled(self) -> bool:
+        """True where the autoscaler may move the count: both bounds given, and apart."""
+        return self.minimum is not None and self.maximum is not None and self.minimum != self.maximum
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """A live Palette cluster with its pools."""
+
+    uid: ClusterUid
+    name: str
+    project_uid: ProjectUid
+    project: str
+    cloud: Cloud
+    region: str
+    state: str
+    """Palette's own word: Running, Provisioning, Deleting …"""
+    health: str
+    is_repave_pending: bool
+    tags: Mapping[str, str]
+    pools: tuple[Pool, ...]
+    namespaces: tuple[str, ...] = ()
+
+    def pool(self, name: str) -> Pool | None:
+        """The pool of that name, or None."""
+        return next((pool for pool in self.pools if pool.name == name), None)
+
+
+# ── What was found ───────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """What one proposal is about: it fixes the branch, the stream and the one pull request."""
+
+    cluster_uid: ClusterUid
+    pool: str
+    field: PoolField
+
+    def __str__(self) -> str:
+        return f"{self.cluster_uid}/{self.pool}/{self.field}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldChange:
+    """One scalar, from its old value to its new one; texts as the file would hold them ("3", "g2-standard-8")."""
+
+    field: PoolField
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChartPoint:
+    """One step of the evidence chart, in the unit the evidence names: demand at its highest in that step, and both capacities."""
+
+    at: datetime
+    demand: float | None
+    """None = not measured; a gap is drawn as a gap."""
+    capacity_old: float
+    capacity_new: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What was measured, for how long, how completely, and what the past would have looked like."""
+
+    start: datetime
+    end: datetime
+    coverage: float
+    """Share of the expected samples that exist, 0 to 1."""
+    source: str
+    unit: str
+    """What the chart counts: "GPUs", "CPU cores", "GiB"."""
+    chart: tuple[ChartPoint, ...]
+    peak: float
+    typical: float
+    """Median demand."""
+    fitted_days: int
+    judged_days: int
+    """Days kept out of the fit and used to judge it; the two never overlap."""
+    violations_old: int
+    violations_new: int
+    """Steps of the judged part in which demand did not fit."""
+    judged_steps: int
+    lines: tuple[str, ...] = ()
+    """Sentences a reviewer should read, each with its number."""
+
+    @property
+    def days(self) -> int:
+        """Whole days between start and end."""
+        return (self.end - self.start).days
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """A change that is worth making, with its proof."""
+
+    rule: str
+    subject: Subject
+    changes: tuple[FieldChange, ...]
+    """The subject's own change first; others only where the file must keep a law (count = min when autoscaled)."""
+    instance_type: str
+    nodes_old: int
+    nodes_new: int
+    saving_list: Money
+    """Per month of 730 h, at list price."""
+    saving_effective: Money | None
+    """The same at what the bill really charged; None = no bill rows for this pool, and `unknowns` says so."""
+    price_source: str
+    evidence: Evidence
+    is_repave: bool
+    """True where nodes are replaced rather than added or removed."""
+    disruption: tuple[str, ...] = ()
+    """What could hurt while it is applied: PDBs, single replicas, local volumes."""
+    runner_up: str = ""
+    unknowns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """An expected "no": what was looked at, which rule said no, and what would change that."""
+
+    cluster_uid: ClusterUid
+    pool: str
+    rule: str
+    """Machine-readable reason, for example "metrics-missing"."""
+    reason: str
+    """One sentence for people."""
+    eligible_from: date | None = None
+
+
+# ── Where it is written down ─────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where a pool is declared in Git: file, cluster and pool as the file names them."""
+
+    repo: str
+    path: str
+    cluster: str
+    pool: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedEdit:
+    """A byte-splice plan for one file: the blob it was made for, the blob it makes, and each change in words."""
+
+    path: str
+    base_blob: str
+    """Git blob id of the bytes the plan was made from."""
+    new_blob: str
+    content: bytes
+    changes: tuple[tuple[str, str, str], ...]
+    """(key path, old text, new text), for example ("node_groups[1].count", "6", "4")."""
+    diff: str
+    """Unified diff, for people."""
+
+    @property
+    def semantic_digest(self) -> str:
+        """Identity of what changes, apart from where in the file it stands; approvals bind to it."""
+        return hashlib.sha256(repr((self.path, self.changes)).encode()).hexdigest()
+
+
+# ── Judgement ────────────────────────────────────────────────────────────────────────────────────────────────────────
+class Stage(StrEnum):
+    """How far Trimtab may go for a scope."""
+
+    OBSERVE = "observe"
+    APPROVE = "approve"
+    GUARDED = "guarded"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most careful."""
+        return (Stage.OBSERVE, Stage.APPROVE, Stage.GUARDED).index(self)
+
+
+class Tier(StrEnum):
+    """What a change needs before it may merge."""
+
+    AUTO = "auto-merge"
+    ONE = "one-approval"
+    TWO = "two-approvals"
+    REPORT = "report-only"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerdictLine:
+    """One rule, what it saw, what it wanted, where both come from, and whether it held."""
+
+    rule: str
+    saw: str
+    wanted: str
+    source: str
+    held: bool
+    effect: Literal["blocks", "needs-person", "informs"] = "informs"
+    """What happens where it does not hold."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Risk:
+    """Dimensions from 0 (none) to 4 (stop); the level is their maximum, never an average. None = unknown, and counts as 3."""
+
+    headroom: int | None
+    availability: int | None
+    reversibility: int | None
+    blast_radius: int | None
+    data_quality: int | None
+    step_size: int | None
+    mapping: int | None
+
+    def dimensions(self) -> dict[str, int | None]:
+        """Name → level, in the order people read them."""
+        return {
+            "headroom": self.headroom,
+            "availability": self.availability,
+            "reversibility": self.reversibility,
+            "blast radius": self.blast_radius,
+            "data quality": self.data_quality,
+            "step size": self.step_size,
+            "mapping": self.mapping,
+        }
+
+    @property
+    def level(self) -> int:
+        """The worst dimension; an unknown one is never low."""
+        return max(3 if value is None else value for value in self.dimensions().values())
+
+    @property
+    def word(self) -> str:
+        """low, medium, high or severe."""
+        return ("low", "low", "medium", "high", "severe")[self.level]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """May this open, may it merge, and why: the one value that pull request, card, page and log are views of."""
+
+    tier: Tier
+    may_open: bool
+    may_merge: bool
+    """True only where everything its tier asks for is there now."""
+    risk: Risk
+    lines: tuple[VerdictLine, ...]
+    policy_version: str
+    judged_at: datetime
+    approvers: tuple[PersonId, ...] = ()
+    """Who may approve this; the gate resolves them when they decide."""
+
+    @property
+    def reasons(self) -> tuple[VerdictLine, ...]:
+        """The lines that did not hold."""
+        return tuple(line for line in self.lines if not line.held)
+
+
+# ── Decisions of people ──────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Binding:
+    """Everything an approval is bound to; when one of these moves, the approval is void and the moved one is named."""
+
+    repo: str
+    pull_request: int
+    base_ref: str
+    head: CommitSha
+    semantic_digest: str
+    base_blobs: tuple[tuple[str, str], ...]
+    policy_version: str
+    tier: Tier
+    rollback: tuple[tuple[str, str], ...]
+    """(field, old value) pairs that a rollback would restore."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Click:
+    """A button pressed in Slack, as its signed request says it."""
+
+    action: Literal["approve", "reject", "snooze", "evidence"]
+    proposal: ProposalId
+    user: str
+    """Slack user id."""
+    channel: str
+    message_ts: str
+    reason: str = ""
+    """Of a rejection: the chosen option's value."""
+    head: str = ""
+    """Head commit that the card showed; a click for another commit does not count."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """One person: one Slack id, one forge login."""
+
+    id: PersonId
+    slack: str
+    forge: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Team:
+    """An owner of cost."""
+
+    name: str
+    cost_center: str
+    channel: str
+    """Slack channel id for its cards and alerts."""
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnerRule:
+    """One way from a row to its team; the first that matches wins. Every given condition must hold (regular expressions, full match)."""
+
+    id: str
+    label: str | None = None
+    """Take the team's name from this label; matches only where the label has a known team's name (or alias)."""
+    namespace: str | None = None
+    cluster: str | None = None
+    account: str | None = None
+    tag: tuple[str, str] | None = None
+    """(tag key, value pattern) on the bill row, for cost outside clusters."""
+    team: str | None = None
+    """The team it gives; None only together with `label`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApproverScope:
+    """Who may approve for which pools; the narrowest matching scope counts."""
+
+    cluster_uid: ClusterUid | None
+    pool: str | None
+    people: tuple[PersonId, ...]
+
+
+# ── The forge ────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullRequest:
+    """A pull or merge request as the forge reports it now."""
+
+    repo: str
+    number: int
+    url: str
+    title: str
+    body: str
+    state: Literal["open", "closed", "merged"]
+    is_draft: bool
+    author: str
+    head_ref: str
+    head: CommitSha
+    base_ref: str
+    base: CommitSha
+    """Tip of the base branch now, not when the pull request was opened."""
+    is_mergeable: bool | None
+    """None = the forge has not computed it yet."""
+    merge_commit: CommitSha | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commit:
+    """A commit on a proposal's branch."""
+
+    sha: CommitSha
+    author: str
+    committer: str
+    parents: tuple[CommitSha, ...]
+    tree: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Review:
+    """The newest review of one person."""
+
+    login: str
+    state: Literal["approved", "changes-requested", "commented", "dismissed"]
+    commit: CommitSha
+    at: datetime
+    may_write: bool
+    is_bot: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Merged:
+    """It is merged, as `commit`."""
+
+    commit: CommitSha
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergeRefused:
+    """The forge said no; `reason` is a machine word, `detail` its own sentence."""
+
+    reason: Literal["head-moved", "base-moved", "conflict", "not-open", "not-allowed", "checks", "unknown"]
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForgeRules:
+    """What the repo's own rules do, as far as it matters for merging by ourselves."""
+
+    requires_review: bool
+    requires_our_check: bool
+    """A required check that only our gate identity can set."""
+    catches_moved_base: bool
+    """Strict checks, a merge queue, or a forge that compares the base itself."""
+    may_bypass: bool
+    protects_config: bool
+    """`.trimtab/` needs a code owner's review."""
+    details: tuple[str, ...] = ()
+
+
+# ── The record ───────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One immutable line of a stream, with the state folded up to it."""
+
+    stream: str
+    n: int
+    kind: str
+    at: datetime
+    actor: str
+    """A function ("propose"), a person's id, or "forge"."""
+    reason: str
+    body: Json
+    state: Json
+    nonce: str
+    """Its writer's own mark: reading it back tells who won a race."""
+    previous: str
+    """Hash of entry n-1; 64 zeros for the first."""
+    hash: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Break:
+    """A place where the record does not hold together."""
+
+    key: str
+    problem: str
+
+
+# ── Cost ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportDrop:
+    """A complete delivery of one billing export for one period: what its completion signal says."""
+
+    export: str
+    """Slug of the configured export."""
+    period: str
+    """YYYY-MM."""
+    run_id: str
+    submitted_at: datetime
+    files: tuple[str, ...]
+    """Object keys or paths, all under the export's own prefix."""
+    form: Literal["focus"]
+    billing_account: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciliation:
+    """Promise 1 as numbers: the four parts of one currency, and the bill they must equal."""
+
+    currency: str
+    measure: Literal["BilledCost", "EffectiveCost"]
+    billed: Decimal
+    allocated: Decimal
+    idle: Decimal
+    unallocated: Decimal
+    not_kubernetes: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """Parts minus bill; anything but zero is a bug and closes nothing."""
+        return self.allocated + self.idle + self.unallocated + self.not_kubernetes - self.billed
+
+
+# ── Notices ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BudgetNotice:
+    """A cloud says that a budget passed, or is forecast to pass, a threshold."""
+
+    source: Literal["aws", "gcp", "azure"]
+    budget: str
+    """Stable id where the source has one, else its name."""
+    name: str
+    period: str
+    """Start of the budget's interval as the source says it; "" where it says none."""
+    kind: Literal["actual", "forecast"]
+    threshold: Decimal | None
+    """Share of the budget, 0.9 = 90 %; None = a heartbeat without a crossed threshold."""
+    amount: Decimal | None
+    budgeted: Decimal | None
+    currency: str | None
+    raw: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a merged change really did, against what it promised."""
+
+    proposal: ProposalId
+    is_applied: bool
+    is_healthy: bool | None
+    """None = the metrics cannot say; never taken for health."""
+    promised: Money
+    measured: Money | None
+    days: int
+    notes: tuple[str, ...] = ()
+
+
+# ── The rules of a tenant (`.trimtab/`, read at one commit of the default branch) ────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """Where one kind of file says what a pool is, as key paths; Palette has no official YAML shape."""
+
+    name: str
+    files: tuple[str, ...]
+    """Globs (`clusters/**/*.yaml`)."""
+    cluster: str
+    """Key path of the cluster's name, "name"; or "" where the root is a list of clusters that each have `name`."""
+    pools: str
+    """Key path of the list of pools, "node_groups" or "spec.forProvider.machinePool"."""
+    pool_name: str
+    fields: Mapping[PoolField, str]
+    """Field → key inside a pool. A field that is not here is one the repo's Terraform does not consume: never edited."""
+    delivery: Literal["apply-on-push", "atlantis", "hcp-terraform", "argo"] = "apply-on-push"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageRule:
+    """A stage for a scope; every given condition must hold, the most careful matching rule wins."""
+
+    stage: Stage
+    project: str | None = None
+    cluster: str | None = None
+    team: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateRule:
+    """Which gate decides for files that match the glob."""
+
+    path: str
+    gate: Literal["forge", "slack", "both"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Freeze:
+    """A time without merges; it names itself when it blocks."""
+
+    name: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeWindow:
+    """Local hours in which Trimtab may merge by itself."""
+
+    weekdays: tuple[int, ...]
+    """0 = Monday."""
+    from_hour: int
+    to_hour: int
+    """Exclusive."""
+    time_zone: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Rate limits and breakers."""
+
+    pull_requests_per_hour: int = 4
+    open_at_once: int = 10
+    auto_merges_per_day: int = 3
+    share_of_pools_per_run: float = 0.34
+    cool_down_days: int = 7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvidenceFloor:
+    """How much must have been measured."""
+
+    days_nonproduction: int = 14
+    days_production: int = 30
+    coverage: float = 0.95
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Condition:
+    """One predicate of a policy rule: a fact's name, an operator, a value."""
+
+    fact: str
+    operator: Literal["is", "in", "at-most", "at-least", "matches"]
+    value: str | int | float | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyRule:
+    """If every condition holds, at least this tier is asked for (rules only ever raise it)."""
+
+    name: str
+    when: tuple[Condition, ...]
+    tier: Tier
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Governance:
+    """`.trimtab/` whole, at one commit."""
+
+    commit: CommitSha
+    version: str
+    """sha256 over the three files' bytes: the policy version."""
+    default_stage: Stage
+    stages: tuple[StageRule, ...]
+    gates: tuple[GateRule, ...]
+    layouts: tuple[Layout, ...]
+    teams: tuple[Team, ...]
+    people: tuple[Person, ...]
+    owner_rules: tuple[OwnerRule, ...]
+    approvers: tuple[ApproverScope, ...]
+    rules: tuple[PolicyRule, ...]
+    freezes: tuple[Freeze, ...]
+    windows: tuple[ChangeWindow, ...]
+    """None given = Trimtab never merges by itself."""
+    limits: Limits
+    evidence: EvidenceFloor
+    currency: str = "USD"
+
+
+# ── What a judge is told ─────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Approval:
+    """One person's yes, and what it was bound to when it was given."""
+
+    person: PersonId
+    via: Literal["slack", "forge"]
+    at: datetime
+    binding: Binding
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """Everything a verdict is made from, loaded before judging so that judging does no I/O. None = unknown, and never in our favor."""
+
+    proposal: ProposalId
+    finding: Finding
+    place: Place | None
+    edit: PlannedEdit | None
+    cluster: Cluster | None
+    """Read from Palette now."""
+    declared: Pool | None
+    """What the file says now."""
+    nonproduction_since: date | None
+    """From the deployment's list, where both uids match; None = production."""
+    highest_stage: Stage
+    owners: tuple[tuple[str, float], ...]
+    """Teams and their shares of the pool's demand, largest first."""
+    demand_now: tuple[float, float] | None
+    """(running + pending requests, capacity after the change) in the evidence's unit, read now."""
+    forge_rules: ForgeRules | None
+    pull_request: PullRequest | None
+    commits: tuple[Commit, ...] = ()
+    our_login: str = ""
+    is_base_blob_unmoved: bool | None = None
+    is_merge_exactly_the_plan: bool | None = None
+    approvals: tuple[Approval, ...] = ()
+    earlier: tuple[str, ...] = ()
+    """What the stream remembers of this fingerprint: "rejected", "rolled-back", "reverted", "closed"."""
+    others_open: tuple[ProposalId, ...] = ()
+    """Open proposals on the same cluster's same pool."""
+    last_change: datetime | None = None
+    """Last merge that touched this pool."""
+    share_of_pools: float = 0.0
+    """Share of all pools this run proposes to touch."""
+    auto_merges_today: int = 0
+    open_count: int = 0
+    stop_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposal:
+    """A finding with the edit that carries it out, as it stands in its stream."""
+
+    id: ProposalId
+    stream: str
+    fingerprint: str
+    """Subject + rule + target bucket: the memory of rejection, snooze and revert hangs on it."""
+    generation: int
+    finding: Finding
+    place: Place
+    edit: PlannedEdit
+    branch: str
+    base_ref: str
+    base: CommitSha
+    """The base commit the plan was made on."""
+    valid_at: datetime
+    """When its evidence was complete; an older run never overwrites a newer one."""
+    team: str | None
+    run: str

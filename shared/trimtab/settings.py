@@ -1,0 +1,160 @@
+"""Deployment settings: the ceiling that no repo, label or message can lift. The only module that reads the environment.
+
+On a `file://` store the settings are `settings.json` at the root of the store: whoever owns that disk owns the deployment.
+Anywhere else they are the JSON text in TRIMTAB_SETTINGS, written by Terraform. Secrets come one variable each, never from the JSON.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlparse
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from trimtab.errors import BadInput
+from trimtab.records import ClusterUid, ProjectUid, Stage
+
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Repository(_Strict):
+    """A GitOps repo that Trimtab may propose to."""
+
+    id: Slug
+    """How everything else names it."""
+    forge: Literal["local", "github", "gitlab"]
+    location: str
+    """Path of the bare repo, or owner/name."""
+    branch: str = "main"
+
+
+class NonProduction(_Strict):
+    """A cluster that is proven not to be production, by uid, never by name or label."""
+
+    cluster_uid: ClusterUid
+    project_uid: ProjectUid
+    since: date
+
+
+class Export(_Strict):
+    """A billing export and the account it may speak for."""
+
+    name: Slug
+    form: Literal["focus"] = "focus"
+    prefix: str
+    """URL or path below which its files are; manifest keys must stay below it."""
+    billing_account: str
+    """BillingAccountId that every row must carry; "*" only for a bundle of accounts that is declared so."""
+
+
+class Settings(_Strict):
+    """Everything that only a deployment may decide."""
+
+    tenant: Slug = "default"
+    store: str = "file://./trimtab-store"
+    ledger: str | None = None
+    """Another URL for the ledger, so that it can be locked; None = the store's."""
+    highest_stage: Stage = Stage.OBSERVE
+    repositories: tuple[Repository, ...] = ()
+    nonproduction: tuple[NonProduction, ...] = ()
+    exports: tuple[Export, ...] = ()
+    palette_url: str | None = None
+    slack_url: str = "https://slack.com/api/"
+    default_channel: str = ""
+    clock: datetime | None = None
+    """A fixed "now", for replays; only a `file://` store may have it."""
+    is_demo: bool = False
+    """Made by `trimtab demo`: its secrets are refused everywhere but on its own disk."""
+    memory_mb: int = 512
+    """What DuckDB may use."""
+
+    slack_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = None
+    github_webhook_secret: SecretStr | None = None
+    gitlab_webhook_secret: SecretStr | None = None
+    palette_webhook_secret: SecretStr | None = None
+    azure_webhook_secret: SecretStr | None = None
+    palette_api_key: SecretStr | None = None
+
+    @property
+    def ledger_url(self) -> str:
+        """Where streams, slots, seals, inbox and done marks are."""
+        return self.ledger or self.store
+
+    @property
+    def is_local(self) -> bool:
+        """True on a disk of our own: there, and only there, `--as` and the local page may decide."""
+        return self.store.startswith("file://") and self.ledger_url.startswith("file://")
+
+    def repository(self, repo: str) -> Repository:
+        """The repo of that id; Refused by the caller where there is none."""
+        for repository in self.repositories:
+            if repository.id == repo:
+                return repository
+        raise BadInput(f"settings.repositories: no repo with id {repo!r}")
+
+
+SECRETS = tuple(name for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation))
+
+
+def local_path(url: str) -> Path:
+    """The directory of a `file://` URL; relative ones are relative to the working directory."""
+    parsed = urlparse(url)
+    if parsed.scheme != "file":
+        raise BadInput(f"{url}: not a file:// URL")
+    return Path(unquote(parsed.netloc + parsed.path)).absolute()
+
+
+def load(environ: Mapping[str, str], store: str | None = None) -> Settings:
+    """Settings from the environment and, on a local store, its settings.json.
+
+    `store` is the command line's `--store`. Raises BadInput that names the key.
+    """
+    url = store or environ.get("TRIMTAB_STORE") or "file://./trimtab-store"
+    text = environ.get("TRIMTAB_SETTINGS")
+    place = "TRIMTAB_SETTINGS"
+    if text is None and url.startswith("file://"):
+        path = local_path(url) / "settings.json"
+        place = str(path)
+        text = path.read_text() if path.exists() else None
+    values: dict[str, object] = _object(text, place) if text else {}
+    for name in SECRETS:
+        secret = environ.get(f"TRIMTAB_{name.upper()}")
+        if secret is not None:
+            values[name] = secret
+        elif name in values and not url.startswith("file://"):
+            raise BadInput(f"{place}.{name}: a secret may not stand here; set TRIMTAB_{name.upper()}")
+    if "TRIMTAB_CLOCK" in environ:
+        values["clock"] = environ["TRIMTAB_CLOCK"]
+    values["store"] = f"file://{local_path(url)}" if url.startswith("file://") else url
+    if environ.get("TRIMTAB_LEDGER"):
+        values["ledger"] = environ["TRIMTAB_LEDGER"]
+    settings = _validated(values, place)
+    if not settings.is_local and (settings.clock or settings.is_demo):
+        raise BadInput(f"{place}: clock and is_demo are for file:// stores only, this one is {settings.store}")
+    return settings
+
+
+def _object(text: str, place: str) -> dict[str, object]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"{place}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadInput(f"{place}: expected a JSON object")
+    return value
+
+
+def _validated(values: dict[str, object], place: str) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"{place}: {path}: {first['msg']}") from None

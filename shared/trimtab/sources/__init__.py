@@ -1,0 +1,1 @@
+"""Foreign bytes → records, a module per source; no I/O, every error names file and row."""

@@ -1,0 +1,109 @@
+"""The three tables of the lake, column by column: what ingest writes and every SQL model reads.
+
+SQL types are DuckDB's; Delta and Spark have the same ones under other names. Money is DECIMAL(38,12) at rest (units.MONEY_SCALE)
+and whole units, DECIMAL(38,0), inside a model, where only + − × % and `exact_div` touch it. Times are UTC.
+"""
+
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """One column of a lake table."""
+
+    name: str
+    sql_type: str
+    meaning: str
+
+
+MONEY = "DECIMAL(38,12)"
+QUANTITY = "DECIMAL(38,15)"
+
+FOCUS_TEXT = (
+    "AvailabilityZone", "BillingAccountId", "BillingAccountName", "BillingAccountType", "BillingCurrency",
+    "CapacityReservationId", "CapacityReservationStatus", "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargeFrequency",
+    "CommitmentDiscountCategory", "CommitmentDiscountId", "CommitmentDiscountName", "CommitmentDiscountStatus",
+    "CommitmentDiscountType", "CommitmentDiscountUnit", "ConsumedUnit", "InvoiceId", "InvoiceIssuerName", "PricingCategory",
+    "PricingCurrency", "PricingUnit", "ProviderName", "PublisherName", "RegionId", "RegionName", "ResourceId", "ResourceName",
+    "ResourceType", "ServiceCategory", "ServiceName", "ServiceSubcategory", "SkuId", "SkuMeter", "SkuPriceDetails", "SkuPriceId",
+    "SubAccountId", "SubAccountName", "SubAccountType", "Tags",
+)  # fmt: skip
+FOCUS_MONEY = ("BilledCost", "EffectiveCost", "ContractedCost", "ListCost")
+FOCUS_QUANTITY = (
+    "CommitmentDiscountQuantity", "ConsumedQuantity", "ContractedUnitPrice", "ListUnitPrice", "PricingQuantity",
+    "PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice",
+)  # fmt: skip
+FOCUS_TIME = ("BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd")
+
+COST = (
+    *(Column(name, "VARCHAR", "FOCUS 1.2") for name in FOCUS_TEXT),
+    *(Column(name, MONEY, "FOCUS 1.2") for name in FOCUS_MONEY),
+    *(Column(name, QUANTITY, "FOCUS 1.2; NULL where the export has none") for name in FOCUS_QUANTITY),
+    *(Column(name, "TIMESTAMP", "FOCUS 1.2, UTC") for name in FOCUS_TIME),
+    Column("x_RowId", "VARCHAR", "row-<sha256 of export, period, file row's content and its ordinal among equals>[:20]; unique"),
+    Column("x_SourceFile", "VARCHAR", "file name the row came from"),
+    Column("x_SourceRow", "BIGINT", "1-based data row in that file"),
+    Column("x_Export", "VARCHAR", "partition: slug of the export"),
+    Column("x_Period", "VARCHAR", "partition: slug of the billing period, p-2026-07"),
+)
+
+USAGE = (
+    Column("hour", "TIMESTAMP", "start of the hour, UTC"),
+    Column("cluster_uid", "VARCHAR", "Palette cluster uid"),
+    Column("cluster", "VARCHAR", "cluster name"),
+    Column("pool", "VARCHAR", "machine pool"),
+    Column("node", "VARCHAR", "node name"),
+    Column("provider_id", "VARCHAR", "the node's cloud resource id as the bill's ResourceId ends with it (i-0abc…, or GCP instance id)"),
+    Column("instance_type", "VARCHAR", "of the node"),
+    Column("namespace", "VARCHAR", "NULL on a node row"),
+    Column("workload", "VARCHAR", "controller name; NULL on a node row"),
+    Column("workload_kind", "VARCHAR", "Deployment, StatefulSet, DaemonSet, Job, ReplicaSet, Pod; NULL on a node row"),
+    Column("pod", "VARCHAR", "NULL on a node row: one row per node and hour carries the node's own capacity"),
+    Column("labels", "VARCHAR", "JSON object of pod labels merged over namespace labels; {} = none"),
+    Column("seconds", "INTEGER", "how long it ran within the hour, 1 to 3600"),
+    Column("cpu_capacity", "BIGINT", "millicores; node rows only"),
+    Column("memory_capacity", "BIGINT", "bytes; node rows only"),
+    Column("gpu_capacity", "BIGINT", "thousandths of a GPU; node rows only"),
+    Column("cpu_request", "BIGINT", "millicores"),
+    Column("cpu_used", "BIGINT", "millicores, mean over `seconds`; NULL = not measured"),
+    Column("cpu_used_max", "BIGINT", "millicores, highest 5-minute mean; NULL = not measured"),
+    Column("memory_request", "BIGINT", "bytes"),
+    Column("memory_used", "BIGINT", "bytes, mean; NULL = not measured"),
+    Column("memory_used_max", "BIGINT", "bytes; NULL = not measured"),
+    Column("gpu_request", "BIGINT", "thousandths of a GPU"),
+    Column("gpu_compute_used", "BIGINT", "thousandths of a GPU really computing (SM or tensor activity), mean; NULL = not measured"),
+    Column("gpu_compute_used_max", "BIGINT", "the same, highest 5-minute mean"),
+    Column("gpu_memory_used_max", "BIGINT", "bytes; NULL = not measured"),
+    Column("pending", "BOOLEAN", "true = the pod wanted to run and found no place: it has a request and no node"),
+    Column("day", "VARCHAR", "partition: d-2026-07-31"),
+    Column("cluster_slug", "VARCHAR", "partition: the cluster's slug"),
+)
+
+ALLOCATED = (
+    *COST,
+    Column("AllocatedMethodId", "VARCHAR", "FOCUS 1.3; NULL on rows that were not split"),
+    Column("AllocatedMethodDetails", "VARCHAR", "FOCUS 1.3 JSON: Elements with AllocatedRatio, UsageUnit, UsageQuantity"),
+    Column("AllocatedResourceId", "VARCHAR", "FOCUS 1.3: <cluster>/<namespace>/<pod>; NULL on an unsplit row and on the remainder"),
+    Column("AllocatedResourceName", "VARCHAR", "FOCUS 1.3: the pod"),
+    Column("AllocatedTags", "VARCHAR", "FOCUS 1.3 JSON: the origin's tags and the pod's labels"),
+    Column("x_AllocatedRowId", "VARCHAR", "alloc-<hash>; unique, stable over re-runs of the same inputs"),
+    Column("x_Part", "VARCHAR", "allocated | idle | unallocated | not-kubernetes (promise 1)"),
+    Column("x_Team", "VARCHAR", "owner; NULL where no rule gave one"),
+    Column("x_OwnerRule", "VARCHAR", "id of the owner rule that matched; NULL = none did"),
+    Column("x_Confidence", "VARCHAR", "metered | estimated | shared-estimated | inferred"),
+    Column("x_Reason", "VARCHAR", "why this part: one short sentence, for people"),
+    Column("x_Cluster", "VARCHAR", "cluster name; NULL outside clusters"),
+    Column("x_Pool", "VARCHAR", ""),
+    Column("x_Node", "VARCHAR", ""),
+    Column("x_Namespace", "VARCHAR", ""),
+    Column("x_Workload", "VARCHAR", ""),
+    Column("x_Pod", "VARCHAR", ""),
+    Column("x_GpuModel", "VARCHAR", "of the node, where it has GPUs"),
+)
+
+TABLES = {"cost": COST, "usage": USAGE, "allocated": ALLOCATED}
+PARTITIONS = {"cost": ("x_Export", "x_Period"), "usage": ("cluster_slug", "day"), "allocated": ("x_Export", "x_Period")}
+
+
+def ddl(table: str) -> str:
+    """The column list of a table as SQL: `a VARCHAR, b BIGINT, …`, names quoted."""
+    return ", ".join(f'"{column.name}" {column.sql_type}' for column in TABLES[table])
