@@ -1,7 +1,7 @@
 """A proposal's life as one table: which event may happen in which state, and what it leads to.
 
-The ledger stores the events; folding them with `advance` gives the state, so every reader agrees. Nothing here does I/O,
-and no path reaches `merged` but through `merging`, which is only entered from `approved` (a property test walks the table).
+The ledger stores the events; folding them with `advance` gives the state, so every reader agrees. Nothing here does I/O. Trimtab's own
+way to `merged` is through `merging`, which is only entered from `approved`; else a person merged on the forge (a property test walks both).
 """
 
 from collections.abc import Mapping
@@ -59,30 +59,32 @@ class Event(StrEnum):
 
 
 _WAITING = (State.OPEN, State.AWAITING, State.APPROVED)
+_ON_FORGE = (State.PLANNED, *_WAITING, State.EXPIRED)
+"""While a pull request may be open; a planned one is when it is planned again, and people may act on it then too."""
 _ENDED = (State.VERIFIED, State.ROLLED_BACK, State.REJECTED, State.SNOOZED, State.IGNORED, State.SUPERSEDED, State.FAILED)
 
 TABLE: Mapping[Event, tuple[tuple[State, ...], State]] = {
     # A new proposal for a subject begins after the old one ended; `flow/` decides whether its memory allows that.
     Event.PLANNED: ((State.NEW, *_ENDED), State.PLANNED),
-    Event.REPLANNED: ((State.PLANNED, *_WAITING, State.EXPIRED), State.PLANNED),
+    Event.REPLANNED: (_ON_FORGE, State.PLANNED),
     Event.OPENED: ((State.PLANNED,), State.OPEN),
     Event.ASKED: ((State.OPEN, State.EXPIRED), State.AWAITING),
     Event.APPROVED: ((State.AWAITING, State.OPEN), State.APPROVED),
     Event.AUTO_APPROVED: ((State.OPEN, State.AWAITING), State.APPROVED),
-    Event.VOIDED: ((State.APPROVED, State.MERGING), State.AWAITING),
+    Event.VOIDED: ((State.OPEN, State.AWAITING, State.APPROVED), State.AWAITING),
     Event.REJECTED: ((*_WAITING, State.EXPIRED), State.REJECTED),
     Event.SNOOZED: ((*_WAITING, State.EXPIRED), State.SNOOZED),
     Event.MERGING: ((State.APPROVED,), State.MERGING),
     Event.MERGE_REFUSED: ((State.MERGING,), State.AWAITING),
     # A person may merge on the forge without asking us; that is a fact to record, whatever state we were in.
-    Event.MERGED: ((State.MERGING, *_WAITING, State.EXPIRED, State.HUMAN_OWNED), State.MERGED),
+    Event.MERGED: ((State.MERGING, *_ON_FORGE, State.HUMAN_OWNED), State.MERGED),
     Event.APPLIED: ((State.MERGED,), State.APPLIED),
     Event.VERIFIED: ((State.APPLIED,), State.VERIFIED),
     Event.REGRESSED: ((State.MERGED, State.APPLIED), State.APPLIED),
     Event.ROLLED_BACK: ((State.MERGED, State.APPLIED), State.ROLLED_BACK),
-    Event.CLOSED_BY_HUMAN: ((*_WAITING, State.EXPIRED, State.HUMAN_OWNED), State.IGNORED),
-    Event.SUPERSEDED: ((State.PLANNED, *_WAITING, State.EXPIRED), State.SUPERSEDED),
-    Event.HUMAN_COMMIT: (_WAITING, State.HUMAN_OWNED),
+    Event.CLOSED_BY_HUMAN: ((*_ON_FORGE, State.HUMAN_OWNED), State.IGNORED),
+    Event.SUPERSEDED: (_ON_FORGE, State.SUPERSEDED),
+    Event.HUMAN_COMMIT: (_ON_FORGE, State.HUMAN_OWNED),
     Event.EXPIRED: ((State.AWAITING, State.APPROVED), State.EXPIRED),
     Event.FAILED: ((State.PLANNED, State.MERGING, State.MERGED), State.FAILED),
 }

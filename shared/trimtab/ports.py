@@ -3,10 +3,11 @@
 A port raises `Upstream` when the world fails and returns a value when the world says no. None of them retries a write.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from trimtab.records import (
@@ -22,12 +23,15 @@ from trimtab.records import (
     Json,
     Merged,
     MergeRefused,
+    MetricSeries,
     PullRequest,
     Review,
 )
+from trimtab.render.wording import Wording
 
 if TYPE_CHECKING:
     from trimtab.analysis.demand import Demand
+    from trimtab.attribution.suggest import Example, OwnerModel
     from trimtab.settings import Settings
 
 
@@ -99,6 +103,12 @@ class Permit(Protocol):
     def stop_reason(self) -> str | None:
         """None = writing is allowed; else why not. Absent, unreadable and malformed are reasons."""
 
+    def stop(self, by: str, reason: str, at: datetime) -> None:
+        """Add a stop; whoever is listed may."""
+
+    def resume(self, by: str, reason: str, at: datetime) -> None:
+        """Allow writing again: an operator's act, which no function's role can do."""
+
 
 class Documents(Protocol):
     """Small JSON documents that may be replaced: summaries, run results, cached configuration."""
@@ -131,6 +141,14 @@ class Lake(Protocol):
         `application` and `submitted_at` are the transaction guard: an older run never overwrites a newer one.
         """
 
+    def amend(
+        self, table: str, partitions: Sequence[Mapping[str, str]], parquet: Sequence[str], *, since: int | None, about: Json
+    ) -> int | None:
+        """Replace these partitions together by rows that were made from what version `since` held; the table's new version.
+
+        None = somebody changed one of them after `since`: read again, make the rows again. For rows that merge, as late usage does.
+        """
+
     def version(self, table: str) -> int | None:
         """Current version; None = no such table yet."""
 
@@ -139,6 +157,34 @@ class Lake(Protocol):
 
     def partitions(self, table: str) -> list[dict[str, str]]:
         """Distinct partition values that have live files, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """A file in a bucket or folder."""
+
+    url: str
+    size: int
+    modified: datetime
+
+
+class Buckets(Protocol):
+    """Where exports and usage drops land: `file://`, `s3://`, `gs://`."""
+
+    def read(self, url: str) -> bytes:
+        """A small object's bytes. Raises BadInput where there is none, TooLarge over 16 MiB."""
+
+    def fetch(self, url: str, directory: Path) -> Path:
+        """Copy one object into `directory`, under a name of our own that keeps its extension. Raises BadInput where there is none."""
+
+    def put(self, url: str, body: bytes) -> bool:
+        """Create an object; True = these bytes lie there now, False = others did before and stay as they are."""
+
+    def modified(self, url: str) -> datetime:
+        """When the store got an object. Raises BadInput where there is none."""
+
+    def list(self, prefix: str) -> list[StoredObject]:
+        """Every object below a URL, sorted by URL."""
 
 
 class Engine(Protocol):
@@ -175,8 +221,9 @@ class Palette(Protocol):
 class Catalog(Protocol):
     """Instance types with prices."""
 
-    source: str
-    """Where the prices come from and of when, for people."""
+    @property
+    def source(self) -> str:
+        """Where the prices come from and of when, for people."""
 
     def find(self, cloud: Cloud, region: str, name: str) -> InstanceType | None:
         """One type; None = unknown, which refuses what would need it."""
@@ -196,8 +243,9 @@ class Usage(Protocol):
 class Forge(Protocol):
     """GitHub, GitLab or bare repositories on disk; siblings of one shape."""
 
-    login: str
-    """Whom our commits and pull requests are by."""
+    @property
+    def login(self) -> str:
+        """Whom our commits and pull requests are by."""
 
     def base_head(self, repo: str, branch: str) -> CommitSha:
         """Tip of a branch now."""
@@ -284,6 +332,20 @@ class Chat(Protocol):
         """Replace a message's content; idempotent."""
 
 
+class Metrics(Protocol):
+    """A Prometheus, or anything that speaks its API."""
+
+    def range(self, query: str, start: datetime, end: datetime, step: int) -> tuple[MetricSeries, ...]:
+        """A PromQL query at start, start + step seconds, … end; NaN and infinities are left out, they measure nothing."""
+
+
+class Learner(Protocol):
+    """Fits models; what it hands back is numbers and names."""
+
+    def owners(self, examples: "Sequence[Example]") -> "OwnerModel":
+        """A classifier of owned namespaces, with held-out trials of it."""
+
+
 class Progress(Protocol):
     """Somebody to tell how far long work is."""
 
@@ -297,7 +359,7 @@ class Log(Protocol):
     def info(self, event: str, **values: object) -> None:
         """One decision."""
 
-    def warn(self, event: str, **values: object) -> None:
+    def warning(self, event: str, **values: object) -> None:
         """Something a person should look at."""
 
 
@@ -311,17 +373,27 @@ class Ports:
     permit: Permit
     documents: Documents
     lake: Lake
+    buckets: Buckets
     engine: Engine
     palette: Palette
     catalog: Catalog
     usage: Usage
     forge: Forge
     chat: Chat
+    metrics: Callable[[ClusterUid], Metrics]
+    """The one endpoint that may speak for a cluster."""
     log: Log
     progress: Progress
+    wording: Wording
+    """The sentences of pull requests and cards."""
+    scratch: Path
+    """A folder for files that live as long as one wake."""
+    learner: Learner | None = None
+    """Only `learn` needs one."""
 
 
 __all__ = [
-    "Catalog", "Chat", "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Lake", "Ledger", "Log",
-    "MessageRef", "Palette", "Permit", "Ports", "Progress", "Session", "Superseded", "Usage",
+    "Buckets", "Catalog", "Chat", "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Lake", "Learner", "Ledger", "Log",
+    "MessageRef", "Metrics", "Palette", "Permit", "Ports", "Progress", "Session", "StoredObject", "Superseded",
+    "Usage",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ Json = dict[str, object]
 """A JSON object we wrote ourselves; foreign JSON never has this type."""
 
 Cloud = Literal["aws", "gcp", "azure"]
+Measure = Literal["BilledCost", "EffectiveCost"]
 PoolField = Literal["count", "min", "max", "instance_type", "capacity_type", "cpu_cores", "memory_mib", "gpu_limit"]
 
 
@@ -41,6 +42,8 @@ class InstanceType:
     max_pods: int
     price: Money | None
     spot_price: Money | None = None
+    price_source: str = ""
+    """Which list the prices are from and of when, for people; "" = the catalog says it for all."""
     gpu_model: str | None = None
     gpus: int = 0
     gpu_memory: Bytes = Bytes(0)
@@ -221,6 +224,8 @@ class PlannedEdit:
     diff: str
     """Unified diff, for people."""
 
+    __pydantic_config__ = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}  # noqa: RUF012 -- how `content` travels in JSON
+
     @property
     def semantic_digest(self) -> str:
         """Identity of what changes, apart from where in the file it stands; approvals bind to it."""
@@ -259,8 +264,8 @@ class VerdictLine:
     wanted: str
     source: str
     held: bool
-    effect: Literal["blocks", "needs-person", "informs"] = "informs"
-    """What happens where it does not hold."""
+    effect: Literal["blocks", "waits", "needs-person", "informs"] = "informs"
+    """What happens where it does not hold: blocks = neither opens nor merges; waits = may open, merges once it holds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -502,6 +507,16 @@ class Break:
     problem: str
 
 
+# ── Metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class MetricSeries:
+    """One series of a range query."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[int, float], ...]
+    """(seconds since 1970, value), oldest first; what is not measured has no point."""
+
+
 # ── Cost ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportDrop:
@@ -514,7 +529,9 @@ class ExportDrop:
     run_id: str
     submitted_at: datetime
     files: tuple[str, ...]
-    """Object keys or paths, all under the export's own prefix."""
+    """Object URLs, all under the export's own prefix."""
+    sizes: tuple[int, ...] = ()
+    """Bytes of each file, where the signal says them; () = it does not."""
     form: Literal["focus"]
     billing_account: str
 
@@ -524,7 +541,7 @@ class Reconciliation:
     """Promise 1 as numbers: the four parts of one currency, and the bill they must equal."""
 
     currency: str
-    measure: Literal["BilledCost", "EffectiveCost"]
+    measure: Measure
     billed: Decimal
     allocated: Decimal
     idle: Decimal
@@ -537,24 +554,90 @@ class Reconciliation:
         return self.allocated + self.idle + self.unallocated + self.not_kubernetes - self.billed
 
 
+# ── Outlook ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forecast:
+    """What a month will have cost when it is over; what is known of it is exact, the rest is estimated."""
+
+    month: str
+    """YYYY-MM."""
+    as_of: date
+    """The last day that counted as known."""
+    since: date
+    """First day of the month that is in the total: later than the 1st only where the series began later."""
+    spent: Decimal
+    """The month's known days."""
+    total: Decimal
+    low: Decimal
+    high: Decimal
+    level: float
+    """How often the total should fall between low and high, 0 to 1."""
+    method: str
+    estimated_days: int
+    missing_days: int
+    """Of the estimated days, those that are over and have no value: unknown, not zero."""
+    trials: int
+    """How often every method was tried on this series' own past."""
+    errors: tuple[tuple[str, float], ...]
+    """Method → mean absolute error of a day in those trials, as a share of a usual day; best first."""
+    coverage: float | None
+    """How often the interval held in those trials; None = too few to say."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoForecast:
+    """An expected "no": why nothing is said about a month."""
+
+    month: str
+    as_of: date
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contribution:
+    """One part's share of a day's surprise; None = it has too short a past to say what was expected of it."""
+
+    name: str
+    change: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Anomaly:
+    """A day that cost what no such weekday did before."""
+
+    day: date
+    since: date
+    """First day of the run of unusual days that this one belongs to: one surprise is told once."""
+    expected: Decimal
+    actual: Decimal
+    score: float
+    """How many usual deviations apart they are; negative = less than expected."""
+    contributions: tuple[Contribution, ...] = ()
+    """Largest first, unknown ones last."""
+
+
 # ── Notices ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BudgetNotice:
     """A cloud says that a budget passed, or is forecast to pass, a threshold."""
 
-    source: Literal["aws", "gcp", "azure"]
+    source: Literal["aws", "gcp", "azure", "trimtab"]
+    """trimtab = our own anomaly detection."""
     budget: str
     """Stable id where the source has one, else its name."""
     name: str
     period: str
     """Start of the budget's interval as the source says it; "" where it says none."""
-    kind: Literal["actual", "forecast"]
+    kind: Literal["actual", "forecast", "anomaly"]
+    """An anomaly's `budget` is its stable id, its `budgeted` what was expected."""
     threshold: Decimal | None
-    """Share of the budget, 0.9 = 90 %; None = a heartbeat without a crossed threshold."""
+    """Share of the budget, 0.9 = 90 %; None = a heartbeat, or the source did not say it in a form we can read."""
     amount: Decimal | None
     budgeted: Decimal | None
     currency: str | None
     raw: str
+    is_heartbeat: bool = False
+    """True = the source reports regularly and no threshold is crossed: nothing to tell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -699,6 +782,8 @@ class Approval:
     via: Literal["slack", "forge"]
     at: datetime
     binding: Binding
+    key: str = ""
+    """Inbox key of the signed request it came in, which is verified again whenever the yes counts; a review has none, it is read again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -738,6 +823,8 @@ class Facts:
     auto_merges_today: int = 0
     open_count: int = 0
     stop_reason: str | None = None
+    instance_gpus: int | None = None
+    """GPUs of one node of the pool, from the catalog; None = unknown, which is never "none"."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -759,4 +846,7 @@ class Proposal:
     valid_at: datetime
     """When its evidence was complete; an older run never overwrites a newer one."""
     team: str | None
+    """The team with the largest share, None where no owner is known."""
     run: str
+    owners: tuple[tuple[str, float], ...] = ()
+    """Teams and their shares of the pool's cost, largest first."""

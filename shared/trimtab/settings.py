@@ -7,14 +7,16 @@ Anywhere else they are the JSON text in TRIMTAB_SETTINGS, written by Terraform. 
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
-from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import unquote, urlparse
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from trimtab.errors import BadInput
+from trimtab.locations import local_path
+from trimtab.receive_settings import SENDER_SECRETS, split_secret
 from trimtab.records import ClusterUid, ProjectUid, Stage
+
+__all__ = ["SECRETS", "Export", "NonProduction", "Repository", "Settings", "Slug", "load", "local_path"]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 
@@ -66,9 +68,18 @@ class Settings(_Strict):
     exports: tuple[Export, ...] = ()
     palette_url: str | None = None
     slack_url: str = "https://slack.com/api/"
+    metrics_url: str | None = None
+    """Prometheus API per cluster; `{cluster_uid}` stands for the cluster, so that no cluster can speak for another."""
+    private_hosts: tuple[str, ...] = ()
+    """Hosts that may have private addresses and plain http: a self-hosted Palette, a Prometheus inside the network."""
+    mounts: dict[str, str] = {}
+    """URL prefix → directory that stands in for it, for replays; only a `file://` store may have any."""
     default_channel: str = ""
+    finance_channel: str = ""
     clock: datetime | None = None
     """A fixed "now", for replays; only a `file://` store may have it."""
+    config_dir: str | None = None
+    """Read `.trimtab/`'s files from this folder instead of a repo: for attribution on a laptop, never for a change."""
     is_demo: bool = False
     """Made by `trimtab demo`: its secrets are refused everywhere but on its own disk."""
     memory_mb: int = 512
@@ -92,6 +103,11 @@ class Settings(_Strict):
         """True on a disk of our own: there, and only there, `--as` and the local page may decide."""
         return self.store.startswith("file://") and self.ledger_url.startswith("file://")
 
+    def secrets_of(self, source: str) -> tuple[str, ...]:
+        """The secrets that a sender may prove itself with; none where nothing usable is configured."""
+        secret: SecretStr | None = getattr(self, SENDER_SECRETS[source])
+        return split_secret(source, secret.get_secret_value() if secret else "", is_local=self.is_local)
+
     def repository(self, repo: str) -> Repository:
         """The repo of that id; Refused by the caller where there is none."""
         for repository in self.repositories:
@@ -101,14 +117,6 @@ class Settings(_Strict):
 
 
 SECRETS = tuple(name for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation))
-
-
-def local_path(url: str) -> Path:
-    """The directory of a `file://` URL; relative ones are relative to the working directory."""
-    parsed = urlparse(url)
-    if parsed.scheme != "file":
-        raise BadInput(f"{url}: not a file:// URL")
-    return Path(unquote(parsed.netloc + parsed.path)).absolute()
 
 
 def load(environ: Mapping[str, str], store: str | None = None) -> Settings:
@@ -130,14 +138,13 @@ def load(environ: Mapping[str, str], store: str | None = None) -> Settings:
             values[name] = secret
         elif name in values and not url.startswith("file://"):
             raise BadInput(f"{place}.{name}: a secret may not stand here; set TRIMTAB_{name.upper()}")
-    if "TRIMTAB_CLOCK" in environ:
-        values["clock"] = environ["TRIMTAB_CLOCK"]
+    for name in ("clock", "palette_url", "slack_url", "metrics_url", "ledger"):
+        if environ.get(f"TRIMTAB_{name.upper()}"):
+            values[name] = environ[f"TRIMTAB_{name.upper()}"]
     values["store"] = f"file://{local_path(url)}" if url.startswith("file://") else url
-    if environ.get("TRIMTAB_LEDGER"):
-        values["ledger"] = environ["TRIMTAB_LEDGER"]
     settings = _validated(values, place)
-    if not settings.is_local and (settings.clock or settings.is_demo):
-        raise BadInput(f"{place}: clock and is_demo are for file:// stores only, this one is {settings.store}")
+    if not settings.is_local and (settings.clock or settings.is_demo or settings.mounts):
+        raise BadInput(f"{place}: clock, is_demo and mounts are for file:// stores only, this one is {settings.store}")
     return settings
 
 

@@ -4,6 +4,7 @@ SQL types are DuckDB's; Delta and Spark have the same ones under other names. Mo
 and whole units, DECIMAL(38,0), inside a model, where only + − × % and `exact_div` touch it. Times are UTC.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -74,6 +75,9 @@ USAGE = (
     Column("gpu_compute_used_max", "BIGINT", "the same, highest 5-minute mean"),
     Column("gpu_memory_used_max", "BIGINT", "bytes; NULL = not measured"),
     Column("pending", "BOOLEAN", "true = the pod wanted to run and found no place: it has a request and no node"),
+    Column("disruptions_allowed", "BIGINT", "what its PodDisruptionBudget allows in that hour; -1 = no budget covers it; NULL = not read"),
+    Column("local_volume", "BOOLEAN", "true = it has a hostPath or a non-memory emptyDir volume; NULL = not read"),
+    Column("collected_at", "TIMESTAMP", "when its collector read it, filled by ingest; an hour never gives way to one collected earlier"),
     Column("day", "VARCHAR", "partition: d-2026-07-31"),
     Column("cluster_slug", "VARCHAR", "partition: the cluster's slug"),
 )
@@ -107,3 +111,26 @@ PARTITIONS = {"cost": ("x_Export", "x_Period"), "usage": ("cluster_slug", "day")
 def ddl(table: str) -> str:
     """The column list of a table as SQL: `a VARCHAR, b BIGINT, …`, names quoted."""
     return ", ".join(f'"{column.name}" {column.sql_type}' for column in TABLES[table])
+
+
+def text_literal(value: str) -> str:
+    """A SQL string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def scan(table: str, files: Sequence[str]) -> str:
+    """A query that gives a table's columns, in its own types, from the Parquet files of `Lake.files`; no files = no rows.
+
+    Delta keeps partition values in the path and times with a zone, so a plain read of the files has neither column nor type right.
+    """
+    source = "SELECT 1 WHERE false"
+    if files:
+        paths = ", ".join(text_literal(file) for file in files)
+        hive = ", ".join(f"'{name}': VARCHAR" for name in PARTITIONS[table])
+        source = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = true, hive_types = {{{hive}}})"
+    columns = (_typed(column, "NULL" if not files else f'"{column.name}"') for column in TABLES[table])
+    return f"SELECT {', '.join(columns)} FROM ({source})"
+
+
+def _typed(column: Column, value: str) -> str:
+    return f'CAST({value} AS {column.sql_type}) AS "{column.name}"'
