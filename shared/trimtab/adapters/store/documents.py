@@ -1,0 +1,35 @@
+"""Small JSON documents that may be replaced: summaries, run results, cached configuration. Nothing rests on their history."""
+
+from dataclasses import dataclass
+
+from trimtab.adapters.store.canonical import encode, parse
+from trimtab.adapters.store.objects import Objects
+from trimtab.records import Json
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDocuments:
+    """docs/<key>.json."""
+
+    objects: Objects
+
+    def publish(self, key: str, value: Json) -> None:
+        """Put `value` under `key`, replacing what was there."""
+        self.objects.publish(_path(key), encode(value, key))
+
+    def find(self, key: str) -> Json | None:
+        """The document, or None. Raises Broken where it is not a JSON object."""
+        encoded = self.objects.read(_path(key))
+        return None if encoded is None else parse(encoded, _path(key))
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys that start with `prefix`, sorted."""
+        # A store lists whole folders only: the last folder of the prefix is listed, the rest of it is compared here.
+        folder = prefix.rpartition("/")[0]
+        paths = self.objects.keys(f"docs/{folder}/" if folder else "docs/")
+        keys = [path.removeprefix("docs/").removesuffix(".json") for path in paths if path.endswith(".json")]
+        return sorted(key for key in keys if key.startswith(prefix))
+
+
+def _path(key: str) -> str:
+    return f"docs/{key}.json"

@@ -1,0 +1,58 @@
+"""Requests and ticks that wait for their last effect: one put is the record and the enqueue."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from trimtab.adapters.store.canonical import encode
+from trimtab.adapters.store.objects import Objects
+from trimtab.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInbox:
+    """inbox/<source>/<name> holds a request; done/<source>/<name> says that nothing is left to do for it."""
+
+    objects: Objects
+    nonce: Callable[[], str]
+
+    def put(self, key: str, body: bytes) -> bool:
+        """Keep `body` under `key`; False = it was there already, which is success too."""
+        _done(key)
+        return self.objects.keep(key, body)
+
+    def read(self, key: str) -> bytes | None:
+        """The body, or None where it is not there (expired)."""
+        _done(key)
+        return self.objects.read(key)
+
+    def pending(self, source: str = "") -> list[str]:
+        """Keys without a done mark, oldest put first; two listings, however many there are."""
+        below = f"{source}/" if source else ""
+        done = set(self.objects.keys(f"done/{below}"))
+        waiting = [item for item in self.objects.listed(f"inbox/{below}") if _done(item.key) not in done]
+        return [item.key for item in sorted(waiting, key=lambda item: (item.modified, item.key))]
+
+    def finish(self, key: str, outcome: str) -> None:
+        """Mark as done, after the last effect; the first mark stays."""
+        self.objects.keep(_done(key), encode({"outcome": outcome, "nonce": self.nonce()}, key))
+
+    def is_done(self, key: str) -> bool:
+        """True where nothing is left to do for it."""
+        return self.objects.has(_done(key))
+
+    def expire(self, before: datetime) -> int:
+        """Delete requests that were done before then, for stores without lifecycle rules; how many. What waits never expires."""
+        expired = [mark.key for mark in self.objects.listed("done/") if mark.modified < before]
+        for mark in expired:
+            # The mark goes last: a request without its mark would be served again.
+            self.objects.delete("inbox/" + mark.removeprefix("done/"))
+            self.objects.delete(mark)
+        return len(expired)
+
+
+def _done(key: str) -> str:
+    """The key of the done mark."""
+    if not key.startswith("inbox/"):
+        raise BadInput(f"inbox key {key!a}: expected inbox/<source>/<name>")
+    return "done/" + key.removeprefix("inbox/")
