@@ -1,0 +1,255 @@
+"""Usage merges by hour: late, twice and in any order, the lake ends up the same; or the drop is refused whole."""
+
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from trimtab.adapters.duckdb import DuckDb
+from trimtab.adapters.logs import Quiet
+from trimtab.adapters.progress import Silent
+from trimtab.adapters.store.buckets import StoreBuckets
+from trimtab.adapters.store.lake import DeltaLake
+from trimtab.errors import BadInput
+from trimtab.flow.ingest import ingest_usage
+from trimtab.flow.ingest_usage import UsageLoaded
+from trimtab.ports import Ports
+from trimtab.sources.usage import COLUMNS
+from trimtab.tables import scan
+
+DAY = datetime(2026, 7, 31, tzinfo=UTC)
+Values = dict[str, object]
+
+
+@pytest.fixture
+def ports(tmp_path: Path) -> Ports:
+    """Real adapters on this disk."""
+    scratch = tmp_path / "scratch"
+    return cast(
+        Ports,
+        SimpleNamespace(
+            settings=SimpleNamespace(clock=None),
+            buckets=StoreBuckets(),
+            engine=DuckDb(directories=(tmp_path,), scratch=scratch, memory_mb=200),
+            lake=DeltaLake(f"file://{tmp_path}/lake", scratch),
+            log=Quiet(),
+            progress=Silent(),
+        ),
+    )
+
+
+def node(hour: int, **changes: object) -> Values:
+    """A node's own row."""
+    at = DAY + timedelta(hours=hour)
+    values = dict.fromkeys((column.name for column in COLUMNS), None)
+    known = {"hour": f"{at:%Y-%m-%d %H:%M:%S}", "cluster_uid": "u1", "cluster": "prod", "pool": "p", "node": "n1", "labels": "{}"}
+    return {
+        **values,
+        **known,
+        "seconds": 3600,
+        "cpu_capacity": 4000,
+        "memory_capacity": 8 << 30,
+        "gpu_capacity": 0,
+        "pending": False,
+        **changes,
+    }
+
+
+def pod(hour: int, name: str = "web-0", **changes: object) -> Values:
+    """A pod's row."""
+    capacity = {"cpu_capacity": None, "memory_capacity": None, "gpu_capacity": None}
+    return node(hour, **capacity, namespace="web", pod=name, workload="web", workload_kind="StatefulSet", cpu_request=500, **changes)
+
+
+class Collector:
+    """Writes drops to a folder, as a cluster's own collector would."""
+
+    def __init__(self, ports: Ports, root: Path) -> None:
+        self.ports, self.root, self.numbers = ports, root, itertools.count()
+
+    def drop(
+        self,
+        *rows: Values,
+        hours: tuple[int, int] = (0, 3),
+        collected: int | None = None,
+        slug: str = "prod",
+        without: tuple[str, ...] = (),
+        **marker: object,
+    ) -> str:
+        """One drop; the URL of its marker."""
+        folder = self.root / "usage" / slug / f"run-{next(self.numbers)}"
+        folder.mkdir(parents=True)
+        written = [column for column in COLUMNS if column.name not in without]
+        columns = ", ".join(f'CAST({_literal(column.name, "r")} AS {column.sql_type}) AS "{column.name}"' for column in written)
+        lines = folder.parent / "rows.json"
+        lines.write_text("\n".join(json.dumps(row) for row in rows))
+        with self.ports.engine.session() as session:
+            session.write(
+                f"SELECT {columns} FROM read_json('{lines}', columns = {{'r': 'JSON'}}, format = 'newline_delimited', records = false)",
+                str(folder / "a.parquet"),
+            )
+        span = {"from": _text(hours[0]), "to": _text(hours[1])}
+        collected_at = {} if collected is None else {"collected_at": _text(collected)}
+        value = {"cluster_uid": "u1", "cluster": "prod", **span, **collected_at, "files": ["a.parquet"], **marker}
+        (folder / "_complete.json").write_text(json.dumps(value))
+        return f"file://{folder}/_complete.json"
+
+    def ingest(self, url: str) -> UsageLoaded:
+        return ingest_usage(url, self.ports, self.root / "scratch")
+
+    def stored(self, columns: str = 'hour("hour"), coalesce(pod, node), cpu_used') -> list[tuple[object, ...]]:
+        """What the usage table holds."""
+        with self.ports.engine.session() as session:
+            return session.rows(f"SELECT {columns} FROM ({scan('usage', self.ports.lake.files('usage'))}) ORDER BY ALL")
+
+
+def _literal(name: str, source: str) -> str:
+    return f"{source}->>'{name}'"
+
+
+def _text(hour: int) -> str:
+    return f"{DAY + timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.fixture
+def collector(ports: Ports, tmp_path: Path) -> Collector:
+    return Collector(ports, tmp_path)
+
+
+def test_a_drop_becomes_rows_of_its_cluster_and_days(collector: Collector) -> None:
+    loaded = collector.ingest(collector.drop(node(23), pod(23), node(24), hours=(23, 25)))
+
+    assert (loaded.rows, loaded.hours, loaded.days, loaded.warnings) == (3, 2, ("d-2026-07-31", "d-2026-08-01"), ())
+    assert loaded.cluster_uid == "u1"
+    assert collector.ports.lake.partitions("usage") == [
+        {"cluster_slug": "prod", "day": "d-2026-07-31"},
+        {"cluster_slug": "prod", "day": "d-2026-08-01"},
+    ]
+    assert loaded.version == 1, "all days are one commit"
+
+
+def test_the_same_drop_twice_changes_nothing_the_second_time(collector: Collector) -> None:
+    url = collector.drop(node(0), pod(1), node(2))
+
+    first, again = collector.ingest(url), collector.ingest(url)
+
+    assert (again.rows, again.hours, again.days, again.version) == (0, 0, (), first.version)
+    assert "nothing was changed" in again.warnings[-1]
+    assert len(collector.stored()) == 3
+
+
+def test_a_drop_without_budgets_and_volumes_loads_and_says_that_they_were_not_read(collector: Collector) -> None:
+    collector.ingest(collector.drop(pod(0), hours=(0, 1), without=("disruptions_allowed", "local_volume")))
+    collector.ingest(collector.drop(pod(1, disruptions_allowed=-1, local_volume=False), hours=(1, 2)))
+
+    assert collector.stored('hour("hour"), disruptions_allowed, local_volume') == [(0, None, None), (1, -1, False)]
+
+
+def test_late_hours_join_the_hours_that_are_there(collector: Collector) -> None:
+    collector.ingest(collector.drop(node(0), node(1)))
+    collector.ingest(collector.drop(node(2), node(24), hours=(2, 25)))
+
+    assert collector.stored() == [(0, "n1", None), (0, "n1", None), (1, "n1", None), (2, "n1", None)]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_drops_in_any_order_leave_the_same_hours(collector: Collector, order: tuple[int, ...]) -> None:
+    """Queues deliver in any order: the hour that was collected last holds, whichever came first."""
+    drops = (
+        collector.drop(pod(0, cpu_used=1), pod(1, cpu_used=1), hours=(0, 2), collected=2),
+        collector.drop(pod(1, cpu_used=2), pod(2, cpu_used=2), hours=(1, 3), collected=3),
+        collector.drop(pod(0, cpu_used=3), pod(0, "web-1", cpu_used=3), hours=(0, 1), collected=4),
+    )
+
+    for number in order:
+        collector.ingest(drops[number])
+
+    assert collector.stored() == [(0, "web-0", 3), (0, "web-1", 3), (1, "web-0", 2), (2, "web-0", 2)]
+
+
+def test_hours_without_rows_are_said_and_what_the_lake_has_of_them_stays(collector: Collector) -> None:
+    collector.ingest(collector.drop(node(1), hours=(1, 2)))
+    loaded = collector.ingest(collector.drop(node(0), hours=(0, 3)))
+
+    assert loaded.warnings == ("prod: no rows from 2026-07-31T01:00Z to 2026-07-31T03:00Z (2 h): unknown, not idle",)
+    assert [hour for hour, *_ in collector.stored()] == [0, 1]
+
+
+def test_two_clusters_in_one_folder_are_refused(collector: Collector) -> None:
+    """Names may repeat across projects; one cluster's hours must never give way to another's."""
+    collector.ingest(collector.drop(node(0)))
+
+    with pytest.raises(BadInput, match="already has 2026-07-31T00:00Z of cluster u1"):
+        collector.ingest(collector.drop(node(0, cluster_uid="u2"), cluster_uid="u2", collected=9))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (node(0, seconds=3601), "seconds: expected 1 to 3600"),
+        (node(0, seconds=None), "seconds: expected 1 to 3600"),
+        (pod(0, cpu_used=-1), "cpu_used: it is negative"),
+        (pod(0, disruptions_allowed=-2), "disruptions_allowed: expected 0 or more, or -1 where no budget covers it"),
+        (node(7), "hour: it lies outside the time that the marker says"),
+        ({**node(0), "hour": "2026-07-31 00:30:00"}, "hour: it is not the start of an hour"),
+        ({**node(0), "hour": None}, "hour: it is empty"),
+        (node(0, cluster_uid="u2"), "cluster_uid: it is not the one that the marker says"),
+        (node(0, cpu_capacity=None), "cpu_capacity, memory_capacity: a node row must have both"),
+        (pod(0, node=None), "node: it is empty, and the row is no pending pod"),
+        (pod(0, labels="team=ml"), "labels: it is not a JSON object"),
+    ],
+)
+def test_one_wrong_row_refuses_the_drop_by_file_and_row(collector: Collector, row: Values, message: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        collector.ingest(collector.drop(node(0), row))
+
+    assert str(refused.value) == f"a.parquet: row 2: {message}"
+    assert collector.ports.lake.version("usage") is None
+
+
+def test_the_same_pod_on_the_same_node_in_the_same_hour_is_refused(collector: Collector) -> None:
+    with pytest.raises(BadInput, match=r"a\.parquet: row 3: web-0 on n1 at 2026-07-31T00:00Z: said before"):
+        collector.ingest(collector.drop(node(0), pod(0), pod(0, cpu_used=7)))
+
+
+def test_pods_of_one_name_in_two_namespaces_and_a_pending_pod_are_fine(collector: Collector) -> None:
+    rows = (pod(0), {**pod(0), "namespace": "shop"}, pod(0, "web-9", node=None, pending=True))
+
+    assert collector.ingest(collector.drop(*rows)).rows == 3
+
+
+def test_a_drop_collected_in_the_future_is_refused(collector: Collector) -> None:
+    """It would shut out every later drop of the same hours."""
+    url = collector.drop(node(0), collected_at="2999-01-01T00:00:00Z")
+
+    with pytest.raises(BadInput, match="check the collector's clock"):
+        collector.ingest(url)
+
+
+def test_a_file_that_is_not_there_refuses_the_drop(collector: Collector) -> None:
+    with pytest.raises(BadInput, match="no regular file"):
+        collector.ingest(collector.drop(node(0), files=["a.parquet", "b.parquet"]))
+
+
+def test_whoever_writes_between_reading_and_committing_loses_nothing(collector: Collector, ports: Ports) -> None:
+    """Two drops of one day at once: the second commit sees that the day moved, and merges again."""
+    first, second = collector.drop(node(0), hours=(0, 1)), collector.drop(node(1), hours=(1, 2))
+    collector.ingest(collector.drop(node(5), hours=(5, 6)))
+    lake = ports.lake
+
+    class Interrupted(DeltaLake):
+        """A lake in which somebody else commits just before our first commit."""
+
+        def amend(self, *arguments: object, **named: object) -> int | None:
+            if len(collector.stored()) == 1:
+                collector.ingest(first)
+            return lake.amend(*arguments, **named)  # type: ignore[arg-type]
+
+    slow = SimpleNamespace(**(vars(ports) | {"lake": Interrupted(lake.url, lake.scratch)}))  # type: ignore[attr-defined]
+    ingest_usage(second, cast(Ports, slow), collector.root / "scratch")
+
+    assert [hour for hour, *_ in collector.stored()] == [0, 1, 5]
