@@ -1,0 +1,25 @@
+-- The only divisions in attribution. Both cut toward zero, on DuckDB and on Spark alike (there: (a - a % b) / b, and DIV on BIGINT).
+-- exact_div64 is for products that are known to stay below 2^63; it is fifty times faster than 128-bit division.
+CREATE OR REPLACE TEMP MACRO exact_div(a, b) AS CAST(CAST(a AS HUGEINT) // CAST(b AS HUGEINT) AS DECIMAL(38, 0));
+CREATE OR REPLACE TEMP MACRO exact_div64(a, b) AS CAST(a AS BIGINT) // CAST(b AS BIGINT);
+
+-- A decimal as whole units: money at scale 12, quantities at scale 15. The whole part and the fraction apart, so that nothing overflows.
+CREATE OR REPLACE TEMP MACRO money_units(x) AS
+  CAST(x - x % 1 AS DECIMAL(38, 0)) * 1000000000000 + CAST((x % 1) * 1000000000000 AS DECIMAL(38, 0));
+CREATE OR REPLACE TEMP MACRO quantity_units(x) AS
+  CAST(x - x % 1 AS DECIMAL(38, 0)) * 1000000000000000 + CAST((x % 1) * 1000000000000000 AS DECIMAL(38, 0));
+
+CREATE OR REPLACE TEMP MACRO money(units) AS CAST(units * CAST('0.000000000001' AS DECIMAL(12, 12)) AS DECIMAL(38, 12));
+CREATE OR REPLACE TEMP MACRO quantity(units) AS CAST(units * CAST('0.000000000000001' AS DECIMAL(15, 15)) AS DECIMAL(38, 15));
+
+-- What of an amount lies below a mark on the scale from 0 to 1,000,000,000 (the amount is `whole` * 1e9 + `rest` units).
+-- A line owns the stretch between two marks, low and high: below(high) - below(low). The marks of an origin's lines lie edge to edge
+-- from 0 to 1e9, so the lines add up to the origin whatever its sign, and each is its exact share cut up or down by less than one unit.
+CREATE OR REPLACE TEMP MACRO below(whole, rest, mark) AS
+  whole * mark + CAST(exact_div64(rest * mark, 1000000000) AS DECIMAL(38, 0));
+
+-- Billionths as the decimal text that FOCUS calls AllocatedRatio.
+CREATE OR REPLACE TEMP MACRO ratio_text(n) AS
+  CASE WHEN n = 1000000000 THEN '1' ELSE '0.' || lpad(CAST(n AS VARCHAR), 9, '0') END;
+CREATE OR REPLACE TEMP MACRO element(ratio, unit, quantity) AS
+  '{"AllocatedRatio":' || ratio_text(ratio) || ',"UsageUnit":"' || unit || '","UsageQuantity":' || CAST(quantity AS VARCHAR) || '}';

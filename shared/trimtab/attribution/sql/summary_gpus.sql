@@ -1,0 +1,12 @@
+-- GPU time held, per pool, part and team, from the shares themselves; a pod's charge period counts once, however many bill rows it was cut from.
+SELECT cluster, pool, part, team, CAST(sum(CAST(held AS BIGINT)) AS BIGINT) AS held
+FROM (
+  SELECT
+    "x_Cluster" AS cluster, "x_Pool" AS pool, "x_Part" AS part, max("x_Team") AS team,
+    max(regexp_extract("AllocatedMethodDetails", '"mGPU-Seconds","UsageQuantity":([0-9]+)', 1)) AS held
+  FROM allocated
+  WHERE "AllocatedMethodDetails" LIKE '%mGPU-Seconds%'
+  GROUP BY "x_Cluster", "x_Pool", "x_Part", "x_Node", "ChargePeriodStart", "ChargePeriodEnd", "AllocatedResourceId"
+)
+GROUP BY ALL
+ORDER BY ALL

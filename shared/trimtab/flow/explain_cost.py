@@ -1,0 +1,158 @@
+"""Where a number comes from: from the line of the bill over the node and its shares to the rule that named the owner."""
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trimtab.attribution.summary import Amounts, plain
+from trimtab.errors import BadInput
+from trimtab.flow.costs import open_allocated
+from trimtab.ports import Ports, Session
+
+ROW_ID = re.compile(r"(?:row|alloc)-[0-9a-zA-Z]{1,64}")
+LARGEST = 50
+"""Lines of one bill row that are listed one by one; the rest is counted and summed."""
+
+_ORIGIN = """
+SELECT any_value("x_RowId"), any_value("x_Export"), any_value("x_Period"), any_value("x_SourceFile"), any_value("x_SourceRow"),
+  any_value("ProviderName"), any_value("ServiceName"), any_value("ResourceId"), any_value("ChargeCategory"), any_value("ChargeDescription"),
+  any_value("ChargePeriodStart"), any_value("ChargePeriodEnd"), any_value("BillingCurrency"), any_value("AllocatedMethodId"),
+  any_value("x_Cluster"), any_value("x_Pool"), any_value("x_Node"), any_value("x_GpuModel"), count(*),
+  sum("BilledCost"), sum("EffectiveCost"), sum("ListCost")
+FROM allocated WHERE "x_RowId" = $id
+"""
+_LINES = """
+SELECT "x_AllocatedRowId", "x_Part", "x_Team", "x_OwnerRule", "x_Confidence", "x_Reason", "x_Namespace", "x_Workload", "x_Pod",
+  "AllocatedMethodDetails", "BilledCost", "EffectiveCost", "ListCost"
+FROM allocated WHERE "x_RowId" = $id ORDER BY "EffectiveCost" DESC, "x_AllocatedRowId"
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Element:
+    """One resource's share of a line: its part of the origin's cost, and the quantity that it stands for."""
+
+    ratio: Decimal
+    unit: str | None
+    quantity: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One allocated row of the origin."""
+
+    id: str
+    part: str
+    team: str | None
+    owner_rule: str | None
+    confidence: str | None
+    reason: str
+    namespace: str | None
+    workload: str | None
+    pod: str | None
+    amounts: Amounts
+    elements: tuple[Element, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explained:
+    """A bill row's whole story; `asked` is the one allocated row that was asked for, where one was."""
+
+    row_id: str
+    export: str
+    period: str
+    source_file: str | None
+    source_row: int | None
+    provider: str
+    service: str
+    resource: str | None
+    category: str
+    description: str | None
+    starts: str
+    ends: str
+    currency: str
+    method: str | None
+    """None = the row was not split."""
+    cluster: str | None
+    pool: str | None
+    node: str | None
+    gpu_model: str | None
+    amounts: Amounts
+    """The bill row's own; what `lines` and `others` add up to."""
+    lines: tuple[Line, ...]
+    """Largest first."""
+    others: int
+    """Lines that are not listed."""
+    asked: Line | None
+
+    def sentences(self) -> tuple[str, ...]:
+        """The story in order, for people."""
+        bill = f"{self.row_id}: {self.service}, {self.resource or 'no resource'}, {self.starts} to {self.ends}: {self._cost(self.amounts)}"
+        source = f"from row {self.source_row} of {self.source_file} (export {self.export}, period {self.period})"
+        place = f"node {self.node} of pool {self.pool} in cluster {self.cluster}" if self.node else f"cluster {self.cluster or 'none'}"
+        cut = f"cut into {len(self.lines) + self.others} lines by {self.method}" if self.method else "not split"
+        lines = (self.asked,) if self.asked else self.lines
+        return (bill, source, place, cut, *(self._line(line) for line in lines))
+
+    def _line(self, line: Line) -> str:
+        who = "/".join(name for name in (line.namespace, line.pod) if name) or line.part
+        shares = ", ".join(
+            f"{element.ratio:.4%} of the row for {element.quantity} {element.unit}" for element in line.elements if element.unit
+        )
+        owner = f"; {line.team} by rule {line.owner_rule}" if line.team else ""
+        return f"{line.id}: {who}: {self._cost(line.amounts)}; {line.part}: {line.reason}{owner}{'; ' if shares else ''}{shares}"
+
+    def _cost(self, amounts: Amounts) -> str:
+        return f"{amounts.effective:f} {self.currency} (billed {amounts.billed:f}, list {amounts.list:f})"
+
+
+def explain_row(row_id: str, ports: Ports) -> Explained:
+    """The story of a bill row (`row-…`) or of one allocated row (`alloc-…`). Raises BadInput where there is no such row."""
+    if ROW_ID.fullmatch(row_id) is None:
+        raise BadInput(f"{row_id!r} is no row id: expected row-… or alloc-…")
+    with ports.engine.session() as session:
+        open_allocated(session, ports, None)
+        return _explained(session, row_id, _origin_id(session, row_id))
+
+
+def _origin_id(session: Session, row_id: str) -> str:
+    column = "x_RowId" if row_id.startswith("row-") else "x_AllocatedRowId"
+    found = session.rows(f'SELECT "x_RowId" FROM allocated WHERE "{column}" = $id LIMIT 1', {"id": row_id})
+    if not found:
+        raise BadInput(f"{row_id}: no such row in the lake's allocated table; `trimtab costs` lists what there is")
+    return str(found[0][0])
+
+
+def _explained(session: Session, asked: str, origin: str) -> Explained:
+    row = session.rows(_ORIGIN, {"id": origin})[0]
+    texts = [None if value is None else str(value) for value in row[:18]]
+    lines = [_line(line) for line in session.rows(_LINES, {"id": origin})]
+    return Explained(
+        row_id=texts[0] or "", export=texts[1] or "", period=texts[2] or "", source_file=texts[3],
+        source_row=None if texts[4] is None else int(texts[4]), provider=texts[5] or "", service=texts[6] or "", resource=texts[7],
+        category=texts[8] or "", description=texts[9], starts=texts[10] or "", ends=texts[11] or "", currency=texts[12] or "",
+        method=texts[13], cluster=texts[14], pool=texts[15], node=texts[16], gpu_model=texts[17],
+        amounts=_amounts(row[19:]), lines=tuple(lines[:LARGEST]), others=max(0, len(lines) - LARGEST),
+        asked=next((line for line in lines if line.id == asked), None),
+    )  # fmt: skip
+
+
+def _line(row: tuple[object, ...]) -> Line:
+    identity, part, team, rule, confidence, reason, namespace, workload, pod = (None if value is None else str(value) for value in row[:9])
+    return Line(
+        id=identity or "", part=part or "", team=team, owner_rule=rule, confidence=confidence, reason=reason or "", namespace=namespace,
+        workload=workload, pod=pod, amounts=_amounts(row[10:]), elements=_elements(None if row[9] is None else str(row[9])),
+    )  # fmt: skip
+
+
+def _elements(details: str | None) -> tuple[Element, ...]:
+    value = json.loads(details, parse_float=Decimal, parse_int=Decimal) if details else {"Elements": []}
+    return tuple(
+        Element(ratio=item["AllocatedRatio"], unit=item.get("UsageUnit"), quantity=item.get("UsageQuantity")) for item in value["Elements"]
+    )
+
+
+def _amounts(values: tuple[object, ...]) -> Amounts:
+    billed, effective, list_cost = (plain(value) for value in values)
+    return Amounts(billed=billed, effective=effective, list=list_cost)
