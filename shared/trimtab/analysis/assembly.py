@@ -1,0 +1,269 @@
+"""Rows of usage put together as Demand: equal pods summed, holes filled or marked as unknown, DaemonSets set apart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from trimtab.analysis.demand import Bools, Demand, Drain, Floats, Ints, Overhead
+
+BRIDGE_SECONDS = 900
+"""A pod that is missing for at most this long, and there before and after, is taken to have gone on as before."""
+STEADY_SHARE = 0.9
+"""What is there in so many steps of its life is a service: where it is missing, it was not measured."""
+
+
+class UsageRow(NamedTuple):
+    """Equal pods of one workload in one step. `cpu_used`, `memory_used` and `gpu_compute_used` are sums over its pods."""
+
+    at: int
+    """Epoch seconds of the step's start."""
+    workload: str
+    kind: str
+    pods: float
+    """Running and waiting."""
+    pending: float | None
+    cpu_request: float | None
+    """Millicores of one pod; None = unknown."""
+    memory_request: float | None
+    """Bytes of one pod."""
+    gpu_request: float | None
+    """Thousandths of a GPU, of one pod."""
+    cpu_used: float | None
+    memory_used: float | None
+    gpu_compute_used: float | None
+    """Thousandths of a GPU really computing (SM or tensor activity). A GPU's mere presence signal never enters here."""
+    gpu_memory_used: float | None
+    """Bytes, the highest of its pods."""
+
+
+def from_rows(
+    rows: Iterable[UsageRow],
+    *,
+    start: datetime,
+    end: datetime,
+    step: int = 3600,
+    nodes: Mapping[int, float] | None = None,
+    drains: Mapping[str, Drain] | None = None,
+    source: str = "measured usage",
+) -> Demand | None:
+    """Demand on the grid from the first thing seen in [start, end) to `end`; None = nothing was measured at all.
+
+    `nodes` maps a step's start to how many nodes were there; a step with nodes and no pods is known to be empty. `drains` is what was
+    read of each workload; without it nothing was.
+    """
+    given = [row for row in rows if start.timestamp() <= row.at < end.timestamp()]
+    seen = {at: count for at, count in (nodes or {}).items() if start.timestamp() <= at < end.timestamp()}
+    if not given and not seen:
+        return None
+    first = min([row.at for row in given] + list(seen)) // step * step
+    grid = Grid(start=first, step=step, steps=max(1, -(-(int(end.timestamp()) - first) // step)))
+    daemons = [row for row in given if row.kind == "DaemonSet"]
+    others = [row for row in given if row.kind != "DaemonSet"]
+    return assemble(
+        table_of(others, grid),
+        grid,
+        overhead=overhead_of(daemons),
+        also_seen=[row.at for row in daemons],
+        nodes=seen or None,
+        drains=drains,
+        source=source,
+    )
+
+
+# ── Assembling the matrices ──────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grid:
+    """A regular grid of steps."""
+
+    start: int
+    step: int
+    steps: int
+
+    def index(self, at: Ints) -> Ints:
+        """Which step each moment falls in."""
+        return (at - self.start) // self.step
+
+    def times(self) -> Ints:
+        """Start of each step."""
+        return self.start + self.step * np.arange(self.steps, dtype=np.int64)
+
+
+REQUESTS = ("cpu_request", "memory_request", "gpu_request")
+SUMS = ("pods", "pending", "cpu_used", "memory_used", "gpu_compute_used")
+USED = ("cpu_used", "memory_used", "gpu_compute_used", "gpu_memory_used")
+MEASURES = ("pods", "pending", *REQUESTS, *USED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Table:
+    """Long form, column by column: one entry per (step, workload, shape of pod); `values` has every name of MEASURES."""
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    workload: Ints
+    """Index into `names`."""
+    bucket: Ints
+    values: Mapping[str, Floats]
+
+
+def table_of(rows: Sequence[UsageRow], grid: Grid) -> Table:
+    """Rows turned into columns; None becomes NaN."""
+    kinds = {row.workload: row.kind for row in rows}
+    names = tuple(sorted(kinds))
+    place = {name: index for index, name in enumerate(names)}
+    columns = {name: np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in MEASURES}
+    return Table(
+        names=names,
+        kinds=tuple(kinds[name] for name in names),
+        workload=np.array([place[row.workload] for row in rows], dtype=np.int64),
+        bucket=grid.index(np.array([row.at for row in rows], dtype=np.int64)),
+        values=columns,
+    )
+
+
+def assemble(
+    table: Table,
+    grid: Grid,
+    *,
+    overhead: Overhead | None = None,
+    also_seen: Sequence[int] = (),
+    nodes: Mapping[int, float] | None = None,
+    drains: Mapping[str, Drain] | None = None,
+    source: str = "measured usage",
+) -> Demand:
+    """The matrices: equal pods summed, different shapes in rows of their own, holes filled or marked as unknown."""
+    merged = _merge_equal(table)
+    filled = fill_holes(merged, BRIDGE_SECONDS // grid.step)
+    grouped = merged if filled is merged else _merge_equal(filled)
+    row, workload_of_row = _rows(grouped)
+    matrices = {name: _matrix(grouped.values[name], row, grouped.bucket, len(workload_of_row), grid.steps) for name in MEASURES}
+    node_counts = _node_counts(nodes, grid)
+    seen = np.zeros(grid.steps, dtype=np.bool_)
+    seen[table.bucket] = True
+    seen[grid.index(np.array(also_seen, dtype=np.int64))] = True
+    if node_counts is not None:
+        seen |= ~np.isnan(node_counts)
+    pending = matrices.pop("pending")
+    return Demand(
+        step=grid.step,
+        times=grid.times(),
+        seen=seen,
+        names=tuple(table.names[index] for index in workload_of_row),
+        kinds=tuple(table.kinds[index] for index in workload_of_row),
+        pending=None if bool(np.isnan(pending).any()) else pending,
+        overhead=overhead or Overhead(),
+        nodes=node_counts,
+        drains=drains or {},
+        source=source,
+        **matrices,
+    )
+
+
+def overhead_of(daemons: Iterable[UsageRow]) -> Overhead:
+    """Per DaemonSet the most that one of its pods asked for or held; all of them together are on every node."""
+    cpu: dict[str, float] = {}
+    memory: dict[str, float] = {}
+    for row in daemons:
+        held = row.memory_used / row.pods if row.memory_used is not None and row.pods else 0.0
+        cpu[row.workload] = max(cpu.get(row.workload, 0.0), row.cpu_request or 0.0)
+        memory[row.workload] = max(memory.get(row.workload, 0.0), row.memory_request or 0.0, held)
+    return Overhead(cpu=sum(cpu.values()), memory=sum(memory.values()), pods=len(cpu))
+
+
+def _merge_equal(table: Table) -> Table:
+    """One entry per (step, workload, request shape), sorted by them."""
+    keys = [np.nan_to_num(table.values[name], nan=-1.0) for name in reversed(REQUESTS)]
+    order = np.lexsort((*keys, table.workload, table.bucket))
+    if not len(order):
+        return table
+    parts = [table.bucket[order], table.workload[order], *(key[order] for key in keys)]
+    is_first = np.ones(len(order), dtype=np.bool_)
+    is_first[1:] = np.logical_or.reduce([part[1:] != part[:-1] for part in parts])
+    starts: Ints = np.flatnonzero(is_first)
+    values = {name: _reduce(name, table.values[name][order], starts) for name in MEASURES}
+    return Table(
+        names=table.names, kinds=table.kinds, workload=table.workload[order][starts], bucket=table.bucket[order][starts], values=values
+    )
+
+
+def _reduce(name: str, values: Floats, starts: Ints) -> Floats:
+    # NaN wins in both: one unknown part makes the whole unknown.
+    reduced = np.add.reduceat(values, starts) if name in SUMS else np.maximum.reduceat(values, starts)
+    return reduced.astype(np.float64)
+
+
+def _rows(table: Table) -> tuple[Ints, Ints]:
+    """Matrix row of each entry, and the workload of each matrix row."""
+    if not len(table.bucket):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    is_first = np.ones(len(table.bucket), dtype=np.bool_)
+    is_first[1:] = (table.bucket[1:] != table.bucket[:-1]) | (table.workload[1:] != table.workload[:-1])
+    starts = np.flatnonzero(is_first)
+    rank = np.arange(len(table.bucket)) - np.repeat(starts, np.diff(np.append(starts, len(table.bucket))))
+    width = np.zeros(len(table.names), dtype=np.int64)
+    np.maximum.at(width, table.workload, rank + 1)
+    offset = np.cumsum(width) - width
+    return offset[table.workload] + rank, np.repeat(np.arange(len(table.names)), width)
+
+
+def _matrix(values: Floats, row: Ints, bucket: Ints, rows: int, steps: int) -> Floats:
+    matrix = np.zeros((rows, steps))
+    matrix[row, bucket] = values
+    return matrix
+
+
+def fill_holes(table: Table, bridge: int) -> Table:
+    """Entries for steps in which pods that were surely there were not reported.
+
+    Up to `bridge` steps the last sample is carried, as Prometheus does. Longer, and only for what is nearly always there, the requests
+    are carried and the use is unknown. What comes and goes did not run while it was gone.
+    """
+    keys = [np.nan_to_num(table.values[name], nan=-1.0) for name in REQUESTS]
+    order = np.lexsort((table.bucket, *keys, table.workload))
+    if len(order) < 2:
+        return table
+    bucket = table.bucket[order]
+    is_same = np.logical_and.reduce([np.diff(part[order]) == 0 for part in (table.workload, *keys)])
+    length = np.diff(bucket) - 1
+    is_bridged = length <= bridge
+    chosen = is_same & (length > 0) & (is_bridged | _is_steady(bucket, is_same)[:-1])
+    if not chosen.any():
+        return table
+    repeats = length[chosen]
+    source: Ints = np.repeat(order[:-1][chosen], repeats)
+    ahead = np.arange(len(source)) - np.repeat(np.cumsum(repeats) - repeats, repeats) + 1
+    filler = _filler(table.values, source, np.repeat(~is_bridged[chosen], repeats))
+    return Table(
+        names=table.names,
+        kinds=table.kinds,
+        workload=np.append(table.workload, table.workload[source]).astype(np.int64),
+        bucket=np.append(table.bucket, np.repeat(bucket[:-1][chosen], repeats) + ahead).astype(np.int64),
+        values={name: np.append(column, filler[name]) for name, column in table.values.items()},
+    )
+
+
+def _filler(values: Mapping[str, Floats], source: Ints, is_unknown: Bools) -> dict[str, Floats]:
+    carried = {name: column[source] for name, column in values.items()}
+    return {name: np.where(is_unknown, np.nan, column) if name in USED else column for name, column in carried.items()}
+
+
+def _is_steady(bucket: Ints, is_same: Bools) -> Bools:
+    """Per entry: is its series there in nearly all steps between its first and its last?"""
+    series = np.append(0, np.cumsum(~is_same))
+    starts = np.flatnonzero(np.append(True, ~is_same))
+    counts = np.diff(np.append(starts, len(bucket)))
+    lifetime = bucket[starts + counts - 1] - bucket[starts] + 1
+    steady: Bools = (counts >= STEADY_SHARE * lifetime)[series]
+    return steady
+
+
+def _node_counts(nodes: Mapping[int, float] | None, grid: Grid) -> Floats | None:
+    if nodes is None:
+        return None
+    counts = np.full(grid.steps, np.nan)
+    for at, count in nodes.items():
+        counts[(at - grid.start) // grid.step] = count
+    return counts

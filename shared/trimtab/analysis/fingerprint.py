@@ -1,0 +1,38 @@
+"""What a person remembers of a finding: subject, rule and roughly the target. A rejected "6 to 4" must not come back as "6 to 4.1"."""
+
+import hashlib
+from math import log
+
+from trimtab.records import Finding
+
+_STEP = log(1.25)
+"""Targets within about a quarter of each other are the same wish."""
+_STAY = 0.75
+"""In buckets: how far a target may drift before it leaves the bucket it was remembered in (0.5 = no hysteresis)."""
+
+
+def fingerprint(finding: Finding, remembered: str = "") -> str:
+    """Subject + rule + bucket of the target; `remembered` is kept while the target has not clearly left its bucket."""
+    place = _place(finding)
+    if place is None:
+        return _hash(finding, finding.changes[0].new)
+    bucket = round(place)
+    for near in (bucket - 1, bucket + 1):
+        if abs(place - near) <= _STAY and _hash(finding, str(near)) == remembered:
+            return remembered
+    return _hash(finding, str(bucket))
+
+
+def _place(finding: Finding) -> float | None:
+    """Where the target stands on a scale whose steps are a quarter; None for a target that is not a number."""
+    try:
+        target = float(finding.changes[0].new)
+    except ValueError:
+        return None
+    return log(target) / _STEP if target > 0 else -1.0
+
+
+def _hash(finding: Finding, bucket: str) -> str:
+    subject = finding.subject
+    text = f"{subject.cluster_uid}\n{subject.pool}\n{subject.field}\n{finding.rule}\n{bucket}"
+    return hashlib.sha256(text.encode()).hexdigest()

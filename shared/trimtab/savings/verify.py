@@ -1,0 +1,115 @@
+"""Promised against measured: what a merged change really saved, and whether the pool is still well. What is not known is not health.
+
+The saving is measured in node-hours that the bill really has after the change, at list price, because that is what was promised.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from trimtab.records import Finding, Outcome, Proposal
+from trimtab.units import HOURS_PER_MONTH, Money
+
+LEAST_DAYS = 3
+"""Whole billed days; over less, a saving is not measured."""
+HOURS_A_DAY = 24
+BROKEN_STATES = frozenset({"error", "failed", "unhealthy"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """What is seen of a pool's cluster now; None = not known."""
+
+    state: str | None
+    """Palette's word for the cluster."""
+    health: str | None
+    pending_pods: int | None
+    """Pods that wait for a place on the pool in the newest measured hour."""
+    measured_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeHours:
+    """One whole day of a pool on the bill."""
+
+    day: str
+    """YYYY-MM-DD."""
+    hours: Decimal
+    list_cost: Decimal
+
+
+def outcome(
+    *, proposal: Proposal, merged_at: datetime, now: datetime, health: Health, after: Sequence[NodeHours], before: Sequence[NodeHours] = ()
+) -> Outcome:
+    """What an applied change did. `after` and `before` are whole billed days; without `before`, a static pool's old size stands for it."""
+    billed = [day for day in after if day.hours > 0]
+    measured, money_note = _measured(proposal.finding, billed, [day for day in before if day.hours > 0])
+    healthy, health_note = is_healthy(health, merged_at)
+    return Outcome(
+        proposal=proposal.id,
+        is_applied=True,
+        is_healthy=healthy,
+        promised=proposal.finding.saving_list,
+        measured=measured,
+        days=len(billed) or max(0, (now - merged_at).days),
+        notes=(health_note, money_note),
+    )
+
+
+def is_decided(measured: Outcome) -> bool:
+    """True where both questions have an answer: is it well, and what did it save?"""
+    return measured.is_applied and measured.is_healthy is not None and measured.measured is not None
+
+
+# ── Saved? ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _measured(finding: Finding, after: Sequence[NodeHours], before: Sequence[NodeHours]) -> tuple[Money | None, str]:
+    """What the month of 730 h costs less, and the sentence that says so; None with the reason where the bill cannot tell."""
+    if len(after) < LEAST_DAYS:
+        return None, f"The bill has {len(after)} whole days of the pool since the change, {LEAST_DAYS} are needed to measure a saving."
+    if finding.subject.field == "capacity_type":
+        return None, "Spot shows in what is charged, not in the list price: its saving is not measured from list cost."
+    old = _daily(before) if len(before) >= LEAST_DAYS else _daily_of_old_size(finding, after)
+    if old is None:
+        return None, "The bill has no whole days of the pool before the change, and its size varied: nothing to compare with."
+    amount = ((old - _daily(after)) / HOURS_A_DAY * HOURS_PER_MONTH).quantize(Decimal("0.000001"))
+    measured = Money(amount, finding.saving_list.currency)
+    return measured, _compared(finding.saving_list, measured, len(after))
+
+
+def _daily(days: Sequence[NodeHours]) -> Decimal:
+    return sum((day.list_cost for day in days), Decimal(0)) / len(days)
+
+
+def _daily_of_old_size(finding: Finding, after: Sequence[NodeHours]) -> Decimal | None:
+    """List cost of a day at the old number of nodes; only a static pool that keeps its type always has that number."""
+    if finding.subject.field != "count":
+        return None
+    per_hour = sum((day.list_cost for day in after), Decimal(0)) / sum((day.hours for day in after), Decimal(0))
+    return finding.nodes_old * HOURS_A_DAY * per_hour
+
+
+def _compared(promised: Money, measured: Money, days: int) -> str:
+    if promised.amount == 0:
+        return f"Measured {measured} a month over {days} billed days; nothing was promised."
+    word = "saving" if promised.amount > 0 else "extra cost"
+    share = f"{measured.amount / promised.amount:.0%} of the promised {word} of {promised}"
+    return f"Measured over {days} billed days: {measured} a month, {share}."
+
+
+# ── Well? ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def is_healthy(health: Health, merged_at: datetime) -> tuple[bool | None, str]:
+    """False where something is seen to be wrong, None where anything is not known, True only where all is known and good."""
+    words = {word.lower() for word in (health.state, health.health) if word}
+    if words & BROKEN_STATES:
+        return False, f"Palette says the cluster is {health.state or 'in an unknown state'} and {health.health or 'of unknown health'}."
+    if health.measured_at is None or health.measured_at <= merged_at or health.pending_pods is None:
+        return None, "Whether pods wait was not measured since the merge: health is unknown."
+    if health.pending_pods > 0:
+        return False, f"{health.pending_pods} pods wait for a place on the pool."
+    if (health.state or "").lower() != "running" or (health.health or "").lower() != "healthy":
+        return (
+            None,
+            f"Palette says {health.state or 'nothing of its state'} and {health.health or 'nothing of its health'}: health is unknown.",
+        )
+    return True, "The cluster is Running and healthy, and no pod waits for a place."
