@@ -1,0 +1,251 @@
+"""`.trimtab/` as bytes → Governance: parsed strictly, once, at the door. An error is one line that names file and key."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from trimtab.errors import BadInput, TooLarge
+from trimtab.policy.facts import shown
+from trimtab.policy.schema import (
+    ConditionModel,
+    ConfigFile,
+    LayoutModel,
+    OwnerRuleModel,
+    OwnersFile,
+    PolicyFile,
+    Strict,
+    WindowModel,
+)
+from trimtab.records import (
+    ApproverScope,
+    ChangeWindow,
+    ClusterUid,
+    CommitSha,
+    Condition,
+    EvidenceFloor,
+    Freeze,
+    GateRule,
+    Governance,
+    Layout,
+    Limits,
+    OwnerRule,
+    Person,
+    PersonId,
+    PolicyRule,
+    PoolField,
+    Stage,
+    StageRule,
+    Team,
+    Tier,
+)
+
+CONFIG, POLICY, OWNERS = FILES = (".trimtab/config.yaml", ".trimtab/policy.yaml", ".trimtab/owners.yaml")
+LARGEST = 256 * 1024
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Model = TypeVar("Model", bound=Strict)
+
+
+def parse_governance(files: Mapping[str, bytes], commit: CommitSha) -> Governance:
+    """The rules of a tenant, from the three files of `.trimtab/` at one commit.
+
+    Raises BadInput with one line naming file and key; a tenant whose rules cannot be read has none.
+    """
+    config = _file(files, CONFIG, ConfigFile)
+    policy = _file(files, POLICY, PolicyFile)
+    owners = _file(files, OWNERS, OwnersFile)
+    _check_config(config, owners)
+    _check_unique(POLICY, "rules", "name", [rule.name for rule in policy.rules])
+    _check_unique(POLICY, "freezes", "name", [freeze.name for freeze in policy.freezes])
+    _check_owners(owners)
+    return Governance(
+        commit=commit,
+        version=version_of(files),
+        currency=config.currency,
+        default_stage=Stage(config.stage),
+        stages=tuple(StageRule(stage=Stage(row.stage), project=row.project, cluster=row.cluster, team=row.team) for row in config.stages),
+        gates=tuple(GateRule(path=row.path, gate=row.gate) for row in config.gates),
+        layouts=_layouts(config),
+        teams=tuple(Team(name=row.name, cost_center=row.cost_center, channel=row.channel, time_zone=row.time_zone) for row in owners.teams),
+        people=tuple(Person(id=PersonId(row.id), slack=row.slack, forge=row.forge) for row in owners.people),
+        owner_rules=tuple(_owner_rule(row) for row in owners.rules),
+        approvers=_approvers(owners),
+        rules=_rules(policy),
+        freezes=tuple(Freeze(name=row.name, start=row.start, end=row.end) for row in policy.freezes),
+        windows=tuple(_window(row) for row in policy.windows),
+        limits=Limits(**policy.limits.model_dump()),
+        evidence=EvidenceFloor(**policy.evidence.model_dump()),
+    )
+
+
+def version_of(files: Mapping[str, bytes]) -> str:
+    """sha256 over name, length and bytes of the three files, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(FILES):
+        digest.update(f"{name} {len(files[name])}\n".encode() + files[name])
+    return digest.hexdigest()
+
+
+def governance_schema() -> dict[str, Any]:
+    """JSON Schema of the three files, by path, for editors."""
+    models: dict[str, type[Strict]] = {CONFIG: ConfigFile, POLICY: PolicyFile, OWNERS: OwnersFile}
+    return {path: model.model_json_schema(by_alias=True) for path, model in models.items()}
+
+
+# ── bytes → model ────────────────────────────────────────────────────────────────────────────────────────────────────
+def _file(files: Mapping[str, bytes], path: str, model: type[Model]) -> Model:
+    if path not in files:
+        raise BadInput(f"{path}: missing; without it nothing opens and nothing merges")
+    try:
+        return model.model_validate(_yaml(files[path], path))
+    except ValidationError as error:
+        raise BadInput(_first(error, path)) from None
+
+
+def _yaml(content: bytes, path: str) -> object:
+    """Plain values only. Sizes are bounded first: a file of rules has no need to be large."""
+    if len(content) > LARGEST:
+        raise TooLarge(f"{path}: {len(content)} bytes; at most {LARGEST} are read")
+    try:
+        return YAML(typ="safe", pure=True).load(BytesIO(content))
+    except (YAMLError, ValueError, RecursionError, TypeError) as error:
+        raise BadInput(f"{path}: not YAML: {_one_line(error)}") from None
+
+
+def _one_line(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    place = f"line {mark.line + 1}: " if mark is not None else ""
+    return place + str(getattr(error, "problem", None) or error or type(error).__name__).split("\n", maxsplit=1)[0][:200]
+
+
+def _first(error: ValidationError, path: str) -> str:
+    """`.trimtab/policy.yaml: rules[2].when[0].fact: …` for the first thing that is wrong."""
+    first = error.errors(include_url=False)[0]
+    place, message = _place(first["loc"]), first["msg"].removeprefix("Value error, ")
+    message = {"extra_forbidden": "unknown key", "missing": "missing"}.get(first["type"], message)
+    inner = _INNER.match(message) if first["type"] == "value_error" else None
+    if inner:
+        place, message = _joined(place, inner.group(1)), message[inner.end() :]
+    return f"{path}: {place}: {_short(message)}" if place else f"{path}: {_short(message)}"
+
+
+_INNER = re.compile(r"([a-z-]+): ")
+"""A check over several keys names the one that is wrong in front of its sentence."""
+
+
+def _short(message: str) -> str:
+    """One line of plain ASCII: what a file says comes back in its error."""
+    return ascii(message)[1:-1][:400]
+
+
+def _place(parts: Iterable[int | str]) -> str:
+    place = ""
+    for part in parts:
+        place = f"{place}[{part}]" if isinstance(part, int) else _joined(place, part)
+    return place
+
+
+def _joined(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+# ── what no single key can say ───────────────────────────────────────────────────────────────────────────────────────
+def _check_unique(path: str, table: str, key: str, values: list[str]) -> None:
+    counts = Counter(value.lower() for value in values)
+    for index, value in enumerate(values):
+        if counts[value.lower()] > 1 and value.lower() in {other.lower() for other in values[:index]}:
+            raise BadInput(f"{path}: {table}[{index}].{key}: {value!r} stands there twice; upper and lower case count as the same")
+
+
+def _check_config(config: ConfigFile, owners: OwnersFile) -> None:
+    _check_unique(CONFIG, "layouts", "name", [layout.name for layout in config.layouts])
+    teams = {team.name for team in owners.teams}
+    for index, row in enumerate(config.stages):
+        _check_known(f"{CONFIG}: stages[{index}].team", row.team, teams, "team")
+
+
+def _check_owners(owners: OwnersFile) -> None:
+    """One person is one Slack id and one forge login, or two approvals would not be two persons."""
+    for key in ("id", "slack", "forge"):
+        _check_unique(OWNERS, "people", key, [getattr(person, key) for person in owners.people])
+    _check_unique(OWNERS, "teams", "name", [team.name for team in owners.teams])
+    _check_unique(OWNERS, "rules", "id", [rule.id for rule in owners.rules])
+    teams, people = {team.name for team in owners.teams}, {person.id for person in owners.people}
+    for index, rule in enumerate(owners.rules):
+        _check_known(f"{OWNERS}: rules[{index}].team", rule.team, teams, "team")
+    for index, scope in enumerate(owners.approvers):
+        for position, person in enumerate(scope.people):
+            _check_known(f"{OWNERS}: approvers[{index}].people[{position}]", person, people, "person")
+
+
+def _check_known(place: str, name: str | None, known: set[str], kind: str) -> None:
+    if name is not None and name not in known:
+        raise BadInput(f"{place}: no {kind} {name!r}; known: {', '.join(sorted(known)) or 'none'}")
+
+
+# ── model → record ───────────────────────────────────────────────────────────────────────────────────────────────────
+def parse_layout(content: bytes, path: str) -> Layout:
+    """One layout in a file of its own, as `trimtab edit --layout` takes it."""
+    return _layout(_file({path: content}, path, LayoutModel))
+
+
+def _layouts(config: ConfigFile) -> tuple[Layout, ...]:
+    return tuple(_layout(row) for row in config.layouts)
+
+
+def _layout(row: LayoutModel) -> Layout:
+    return Layout(
+        name=row.name,
+        files=tuple(row.files),
+        cluster=row.cluster,
+        pools=row.pools,
+        pool_name=row.pool_name,
+        fields=cast("dict[PoolField, str]", row.fields_.model_dump(exclude_none=True)),
+        delivery=row.delivery,
+    )
+
+
+def _rules(policy: PolicyFile) -> tuple[PolicyRule, ...]:
+    return tuple(
+        PolicyRule(name=row.name, when=tuple(_condition(condition) for condition in row.when), tier=Tier(row.tier)) for row in policy.rules
+    )
+
+
+def _condition(row: ConditionModel) -> Condition:
+    operator, value = row.operator
+    wanted = tuple(shown(item) for item in value) if isinstance(value, list) else value
+    return Condition(fact=row.fact, operator=operator, value=wanted)
+
+
+def _window(row: WindowModel) -> ChangeWindow:
+    days = tuple(sorted({_WEEKDAYS.index(day) for day in row.weekdays}))
+    return ChangeWindow(weekdays=days, from_hour=row.from_, to_hour=row.to, time_zone=row.time_zone)
+
+
+def _owner_rule(row: OwnerRuleModel) -> OwnerRule:
+    return OwnerRule(
+        id=row.id,
+        label=row.label,
+        namespace=row.namespace,
+        cluster=row.cluster,
+        account=row.account,
+        tag=(row.tag.key, row.tag.value) if row.tag else None,
+        team=row.team,
+    )
+
+
+def _approvers(owners: OwnersFile) -> tuple[ApproverScope, ...]:
+    return tuple(
+        ApproverScope(
+            cluster_uid=None if row.cluster_uid is None else ClusterUid(row.cluster_uid),
+            pool=row.pool,
+            people=tuple(PersonId(person) for person in row.people),
+        )
+        for row in owners.approvers
+    )

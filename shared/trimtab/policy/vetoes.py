@@ -1,0 +1,266 @@
+"""What stops a change whatever its risk: each veto is one function, one line of the verdict, in the order of the table at the end.
+
+`blocks` neither opens nor merges; `waits` opens and merges once it holds. A fact that is None never makes a veto hold.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from trimtab.policy.case import CODE, CONFIG, FORGE, METRICS, PALETTE, POLICY, RECORD, SETTINGS, Case, Effect, line
+from trimtab.policy.risk import declared_value, drift, number, only_adds, required_days
+from trimtab.policy.scope import configured_stage, is_match
+from trimtab.records import Facts, FieldChange, Layout, PlannedEdit, Stage, VerdictLine
+
+FRESH_FOR = timedelta(days=7)
+"""How long evidence may have ended before it is measured again."""
+CLOCK_SKEW = timedelta(hours=1)
+Veto = Callable[[Case], VerdictLine]
+
+
+# ── may we act at all ────────────────────────────────────────────────────────────────────────────────────────────────
+def run_permit(case: Case) -> VerdictLine:
+    """Somebody may have pulled the brake."""
+    reason = case.facts.stop_reason
+    return line("run-permit", "blocks", held=reason is None, saw=reason or "writing is permitted", wanted="a run permit", source=SETTINGS)
+
+
+def stage(case: Case) -> VerdictLine:
+    """Observing never opens anything."""
+    saw = f"{case.stage} (the repo says {configured_stage(case.facts, case.governance)}, the deployment allows {case.facts.highest_stage})"
+    wanted = "at least the approve stage"
+    return line("stage", "blocks", held=case.stage is not Stage.OBSERVE, saw=saw, wanted=wanted, source=f"{CONFIG}, {SETTINGS}")
+
+
+# ── is it really this pool, and is it well ───────────────────────────────────────────────────────────────────────────
+def cluster_known(case: Case) -> VerdictLine:
+    """The measured cluster is the one that Palette shows now."""
+    uid, cluster = case.facts.finding.subject.cluster_uid, case.facts.cluster
+    saw = "no such cluster" if cluster is None else f"uid {cluster.uid}"
+    return line(
+        "cluster-known", "blocks", held=cluster is not None and cluster.uid == uid, saw=saw, wanted=f"cluster {uid}", source=PALETTE
+    )
+
+
+def cluster_running(case: Case) -> VerdictLine:
+    """A cluster that is being built, changed or deleted is left alone."""
+    state = case.facts.cluster.state if case.facts.cluster else "unknown"
+    return line("cluster-running", "blocks", held=state.lower() == "running", saw=state or "unknown", wanted="Running", source=PALETTE)
+
+
+def cluster_healthy(case: Case) -> VerdictLine:
+    """Nothing is taken from a cluster in trouble."""
+    health = case.facts.cluster.health if case.facts.cluster else "unknown"
+    return line("cluster-healthy", "waits", held=health.lower() == "healthy", saw=health or "unknown", wanted="Healthy", source=PALETTE)
+
+
+def no_repave_pending(case: Case) -> VerdictLine:
+    """A pending repave blocks every later Terraform update, and approving one is not ours to do."""
+    cluster = case.facts.cluster
+    saw = "unknown" if cluster is None else "a repave is pending" if cluster.is_repave_pending else "none is pending"
+    held = cluster is not None and not cluster.is_repave_pending
+    return line("repave-pending", "blocks", held=held, saw=saw, wanted="no repave pending", source=PALETTE)
+
+
+def pool_known(case: Case) -> VerdictLine:
+    """The pool still exists, and it is a pool of workers."""
+    pool, name = case.live_pool, case.facts.finding.subject.pool
+    saw = "no such pool" if pool is None else "control plane" if pool.control_plane else f"worker pool {name}"
+    held = pool is not None and not pool.control_plane and not (case.facts.declared is not None and case.facts.declared.control_plane)
+    return line("worker-pool", "blocks", held=held, saw=saw, wanted="a live pool of workers", source=PALETTE)
+
+
+# ── is it exactly the change that was planned ────────────────────────────────────────────────────────────────────────
+def edit_planned(case: Case) -> VerdictLine:
+    """There is one place in Git, and an edit for it."""
+    place, edit = case.facts.place, case.facts.edit
+    saw = "no place in Git" if place is None else "no edit" if edit is None else f"one edit of {edit.path}"
+    held = place is not None and edit is not None and edit.path == place.path
+    return line("edit-planned", "blocks", held=held, saw=saw, wanted="one edit of the file that declares the pool", source=FORGE)
+
+
+def edit_exact(case: Case) -> VerdictLine:
+    """The edit changes the keys that were found, from the old to the new values, and nothing else."""
+    edit = case.facts.edit
+    saw = "no edit" if edit is None else ", ".join(f"{path}: {old} to {new}" for path, old, new in edit.changes) or "nothing changes"
+    wanted = ", ".join(f"{change.field}: {change.old} to {change.new}" for change in case.facts.finding.changes)
+    held = edit is not None and _is_exact(edit, case.facts.finding.changes, case.governance.layouts)
+    return line("edit-exact", "blocks", held=held, saw=saw, wanted=wanted, source="the edit, read back")
+
+
+def _is_exact(edit: PlannedEdit, changes: tuple[FieldChange, ...], layouts: tuple[Layout, ...]) -> bool:
+    layout = next((layout for layout in layouts if any(is_match(edit.path, glob) for glob in layout.files)), None)
+    if layout is None or len(edit.changes) != len(changes):
+        return False
+    return all(any(_is_change(path, old, new, change, layout) for path, old, new in edit.changes) for change in changes)
+
+
+def _is_change(path: str, old: str, new: str, change: FieldChange, layout: Layout) -> bool:
+    key = layout.fields.get(change.field)
+    is_key = key is not None and (path == key or path.endswith(f".{key}"))
+    return is_key and (_bare(old), _bare(new)) == (change.old, change.new)
+
+
+def _bare(text: str) -> str:
+    """A scalar without the quotes that its file gives it."""
+    return text.strip().strip("\"'")
+
+
+def file_as_measured(case: Case) -> VerdictLine:
+    """The file still says what the evidence was made for."""
+    declared = case.facts.declared
+    says = "unknown" if declared is None else ", ".join(f"{c.field}: {declared_value(declared, c)}" for c in case.facts.finding.changes)
+    wanted = ", ".join(f"{change.field}: {change.old}" for change in case.facts.finding.changes)
+    held = declared is not None and all(declared_value(declared, c) in {c.old, None} for c in case.facts.finding.changes)
+    return line("file-as-measured", "blocks", held=held, saw=says, wanted=wanted, source=FORGE)
+
+
+def live_equals_file(case: Case) -> VerdictLine:
+    """Where Git and the cluster disagree, somebody is in the middle of something."""
+    declared, live = case.facts.declared, case.live_pool
+    differences = ("unknown",) if declared is None or live is None else drift(declared, live)
+    saw = "; ".join(differences) or "they agree"
+    return line("live-equals-file", "blocks", held=not differences, saw=saw, wanted="the live pool as Git declares it", source=PALETTE)
+
+
+def base_unmoved(case: Case) -> VerdictLine:
+    """The touched file is still the one that the edit was made for."""
+    known = case.facts.is_base_blob_unmoved
+    saw = {True: "unchanged", False: "changed since", None: "not read yet"}[known]
+    return line("base-unmoved", "waits", held=known is True, saw=saw, wanted="the file as it was planned on", source=FORGE)
+
+
+def merge_exact(case: Case) -> VerdictLine:
+    """What a merge would change in the base is the planned edit."""
+    known = case.facts.is_merge_exactly_the_plan
+    saw = {True: "exactly the plan", False: "something else", None: "not read yet"}[known]
+    return line("merge-exact", "waits", held=known is True, saw=saw, wanted="a merge that changes the planned lines only", source=FORGE)
+
+
+# ── is it measured well enough ───────────────────────────────────────────────────────────────────────────────────────
+def never_to_zero(case: Case) -> VerdictLine:
+    """A pool is made smaller, never away."""
+    finding = case.facts.finding
+    zeroed = [change.field for change in finding.changes if number(change.new) == 0]
+    saw = f"{', '.join(zeroed)} to 0" if zeroed else f"{finding.nodes_new} nodes stay"
+    return line("never-to-zero", "blocks", held=not zeroed and finding.nodes_new > 0, saw=saw, wanted="at least one node", source=CODE)
+
+
+def demand_fits(case: Case) -> VerdictLine:
+    """Never below what runs and waits right now; unknown waits, too much blocks."""
+    now, unit = case.facts.demand_now, case.facts.finding.evidence.unit
+    saw = "not known right now" if now is None else f"{now[0]:g} of {now[1]:g} {unit}"
+    fits = now is not None and now[0] <= now[1]
+    effect: Effect = "waits" if now is None else "blocks"
+    return line("demand-fits", effect, held=fits, saw=saw, wanted="running and waiting requests fit after the change", source=METRICS)
+
+
+def evidence_days(case: Case) -> VerdictLine:
+    """Enough days; production needs more of them."""
+    evidence, days = case.facts.finding.evidence, required_days(case.facts, case.scales)
+    held = _is_restoring(case.facts) or evidence.days >= days
+    environment = "proven non-production" if case.is_nonproduction else "production"
+    return line("evidence-days", "blocks", held=held, saw=f"{evidence.days} days", wanted=f"{days} days for {environment}", source=POLICY)
+
+
+def evidence_coverage(case: Case) -> VerdictLine:
+    """Gaps are not idle time."""
+    coverage, floor = case.facts.finding.evidence.coverage, case.governance.evidence.coverage
+    held = _is_restoring(case.facts) or coverage >= floor
+    return line(
+        "evidence-coverage",
+        "blocks",
+        held=held,
+        saw=f"{100 * coverage:.1f}% of samples",
+        wanted=f"at least {100 * floor:g}%",
+        source=POLICY,
+    )
+
+
+def evidence_fresh(case: Case) -> VerdictLine:
+    """Old evidence is measured again; evidence from the future is nonsense."""
+    end = case.facts.finding.evidence.end
+    held = _is_restoring(case.facts) or case.now - FRESH_FOR <= end <= case.now + CLOCK_SKEW
+    saw = f"measured until {end:%Y-%m-%d}"
+    return line("evidence-fresh", "blocks", held=held, saw=saw, wanted=f"not older than {FRESH_FOR.days} days", source=CODE)
+
+
+def _is_restoring(facts: Facts) -> bool:
+    """A rollback gives back what was there: its proof is the change that it undoes. It may only ever add."""
+    return facts.finding.rule == "rollback" and only_adds(facts.finding)
+
+
+# ── is it the right time ─────────────────────────────────────────────────────────────────────────────────────────────
+def freeze(case: Case) -> VerdictLine:
+    """A freeze names itself."""
+    active = [freeze for freeze in case.governance.freezes if freeze.start <= case.now < freeze.end]
+    saw = ", ".join(f"{freeze.name} until {freeze.end:%Y-%m-%d %H:%M} UTC" for freeze in active) or "none"
+    return line("freeze", "waits", held=not active, saw=saw, wanted="no freeze in force", source=POLICY)
+
+
+def no_other_change(case: Case) -> VerdictLine:
+    """One change of a pool at a time."""
+    others = [other for other in case.facts.others_open if other != case.facts.proposal]
+    saw = ", ".join(others) or "none"
+    return line("one-at-a-time", "blocks", held=not others, saw=saw, wanted="no other open proposal for this pool", source=RECORD)
+
+
+def cool_down(case: Case) -> VerdictLine:
+    """After a change the pool is watched before it is touched again."""
+    last, days = case.facts.last_change, case.governance.limits.cool_down_days
+    held = _is_restoring(case.facts) or last is None or case.now - last >= timedelta(days=days)
+    saw = f"last changed on {last:%Y-%m-%d}" if last else "no earlier change"
+    return line("cool-down", "blocks", held=held, saw=saw, wanted=f"{days} days since the last change", source=POLICY)
+
+
+def breaker(case: Case) -> VerdictLine:
+    """A run that wants to change everything is wrong about something."""
+    share, limit = case.facts.share_of_pools, case.governance.limits.share_of_pools_per_run
+    saw = f"this run touches {100 * share:.0f}% of all pools"
+    return line("breaker", "blocks", held=share <= limit, saw=saw, wanted=f"at most {100 * limit:.0f}%", source=POLICY)
+
+
+def open_limit(case: Case) -> VerdictLine:
+    """Reviewers get a few at a time; one that is open already is not counted against itself."""
+    count, limit = case.facts.open_count, case.governance.limits.open_at_once
+    held = case.facts.pull_request is not None or count < limit
+    return line("open-limit", "blocks", held=held, saw=f"{count} are open", wanted=f"fewer than {limit} open", source=POLICY)
+
+
+# ── is the pull request ours and ready ───────────────────────────────────────────────────────────────────────────────
+def only_ours(case: Case) -> VerdictLine:
+    """Where a person has put their hands on the branch, ours come off."""
+    facts = case.facts
+    strangers = sorted(_strangers(facts))
+    is_unread = facts.pull_request is not None and facts.pull_request.state == "open" and not facts.commits
+    saw = ", ".join(strangers) if strangers else "commits not read" if is_unread else "only Trimtab's commits"
+    effect: Effect = "waits" if is_unread and not strangers else "blocks"
+    return line("only-ours", effect, held=not strangers and not is_unread, saw=saw, wanted="no commit by anybody else", source=FORGE)
+
+
+def _strangers(facts: Facts) -> set[str]:
+    """Everybody but us who opened the pull request or wrote or made one of its commits; nameless is a stranger too."""
+    pull_request = facts.pull_request
+    logins = {login for commit in facts.commits for login in (commit.author, commit.committer)}
+    logins |= {pull_request.author} if pull_request else set()
+    return {login or "nobody by name" for login in logins if not facts.our_login or login != facts.our_login}
+
+
+def pull_request_ready(case: Case) -> VerdictLine:
+    """Open, not a draft, and free of conflicts."""
+    pull_request = case.facts.pull_request
+    if pull_request is None:
+        saw = "not opened yet"
+    elif pull_request.state != "open":
+        saw = pull_request.state
+    elif pull_request.is_draft:
+        saw = "a draft"
+    else:
+        saw = {True: "open", False: "it conflicts with its base", None: "the forge has not computed it yet"}[pull_request.is_mergeable]
+    return line("pull-request", "waits", held=saw == "open", saw=saw, wanted="open, not a draft, no conflict", source=FORGE)
+
+
+VETOES: tuple[Veto, ...] = (
+    run_permit, stage, cluster_known, cluster_running, no_repave_pending, pool_known, edit_planned, edit_exact, file_as_measured,
+    live_equals_file, never_to_zero, demand_fits, evidence_days, evidence_coverage, evidence_fresh, no_other_change, cool_down, breaker,
+    open_limit, only_ours, freeze, cluster_healthy, base_unmoved, merge_exact, pull_request_ready,
+)  # fmt: skip

@@ -1,0 +1,155 @@
+"""What pull request and card say about a change, as values for their templates: numbers and words of ours, names of others."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from trimtab.records import Cluster, FieldChange, Finding, PoolField, Proposal, Verdict, VerdictLine
+from trimtab.render.text import ref
+from trimtab.render.wording import Ours, Sentence
+from trimtab.units import Money
+
+WORDS: Mapping[PoolField, str] = {
+    "count": "node count",
+    "min": "smallest number of nodes",
+    "max": "largest number of nodes",
+    "instance_type": "instance type",
+    "capacity_type": "capacity type",
+    "cpu_cores": "CPU quota in cores",
+    "memory_mib": "memory quota in MiB",
+    "gpu_limit": "GPU quota",
+}
+_QUOTAS = ("cpu_cores", "memory_mib", "gpu_limit")
+_TYPES = ("instance_type", "capacity_type")
+_MOST_TELLING = ("nonproduction", "low-risk", "earlier", "repave", "backtest", "disruption", "production-marks")
+"""Which of the lines that ask for a person say it best; the rest stands in the list of all rules."""
+_HOUSEKEEPING = {"pull-request", "merge-exact", "base-unmoved", "approvals", "forge-review"}
+"""What Trimtab sees to by itself, or what its own sentence already says."""
+
+
+def title(proposal: Proposal, cluster: Cluster | None) -> str:
+    """One line that says what happens: `Shrink dev-east/batch from 6 to 5 nodes`. Letters that act nowhere."""
+    finding = proposal.finding
+    change = finding.changes[0]
+    place = f"{ref(cluster.name if cluster else finding.subject.cluster_uid)}/{ref(finding.subject.pool)}"
+    old, new = ref(change.old), ref(change.new)
+    if finding.rule == "rollback":
+        return f"Restore {WORDS[change.field]} of {place} from {old} to {new}"
+    if change.field == "count":
+        return f"{_verb(finding)} {place} from {old} to {new} nodes"
+    if change.field in _TYPES:
+        return f"Move {place} from {old} to {new}"
+    return f"{'Raise' if is_growth(change) else 'Lower'} the {WORDS[change.field]} of {place} from {old} to {new}"
+
+
+def _verb(finding: Finding) -> str:
+    return "Grow" if finding.nodes_new > finding.nodes_old else "Shrink"
+
+
+def is_growth(change: FieldChange) -> bool:
+    """True where a number goes up."""
+    return change.old.isdigit() and change.new.isdigit() and int(change.new) > int(change.old)
+
+
+def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[str, object]:
+    """Every value that a template may print; what is not Ours is made harmless as it is printed."""
+    finding = proposal.finding
+    return {
+        "id": Ours(ref(proposal.id, 80)),
+        "pool": finding.subject.pool,
+        "cluster": cluster.name if cluster else finding.subject.cluster_uid,
+        "uid": finding.subject.cluster_uid,
+        "path": proposal.place.path,
+        "strong": Ours(""),
+        "instance_type": next((change.old for change in finding.changes if change.field == "instance_type"), finding.instance_type),
+        "nodes_old": finding.nodes_old,
+        "nodes_new": finding.nodes_new,
+        "is_rollback": finding.rule == "rollback",
+        "is_quota": finding.subject.field in _QUOTAS,
+        "is_other_type": finding.subject.field == "instance_type",
+        "is_spot": finding.subject.field == "capacity_type",
+        "is_minimum": finding.subject.field == "min",
+        "is_growth": any(is_growth(change) for change in finding.changes),
+        "is_repave": finding.is_repave,
+        "one_node": finding.nodes_new == 1,
+        "gpus": finding.evidence.unit == "GPUs",
+        "changes": [{"what": Ours(WORDS[change.field]), "old": change.old, "new": change.new} for change in finding.changes],
+        **_evidence(finding),
+        **_money(finding),
+        "risk": Ours(verdict.risk.word),
+        "tier": Ours(verdict.tier),
+        "gate": Ours(gate(verdict)),
+        "people": list(verdict.approvers),
+        "asks": asks(verdict),
+        "waits": [line for line in unheld(verdict, "waits") if line.rule not in _HOUSEKEEPING],
+        "blocks": [line for line in unheld(verdict, "blocks") if line.rule not in {"report-only", *_HOUSEKEEPING}],
+    }
+
+
+def unheld(verdict: Verdict, effect: str) -> list[VerdictLine]:
+    """Lines of one effect that did not hold."""
+    return [line for line in verdict.reasons if line.effect == effect]
+
+
+def asks(verdict: Verdict) -> list[VerdictLine]:
+    """Why a person is asked: the policy's own rules and up to three of the most telling lines; never an empty list of reasons."""
+    lines = unheld(verdict, "needs-person")
+    rules = [line for line in lines if line.rule.startswith("policy: ")]
+    telling = sorted((line for line in lines if line.rule in _MOST_TELLING), key=lambda line: _MOST_TELLING.index(line.rule))
+    return [*rules, *telling][:3] or lines[:3]
+
+
+def gate(verdict: Verdict) -> str:
+    """Where this is approved, as the judge found it; without its word, on the forge."""
+    return next((line.saw for line in verdict.lines if line.rule == "gate" and line.saw in {"slack", "both"}), "forge")
+
+
+def _evidence(finding: Finding) -> dict[str, object]:
+    evidence = finding.evidence
+    last = evidence.chart[-1] if evidence.chart else None
+    return {
+        "source": Sentence(evidence.source),
+        "since": Ours(f"{evidence.start:%Y-%m-%d}"),
+        "until": Ours(f"{evidence.end:%Y-%m-%d}"),
+        "days": evidence.days,
+        "coverage": Ours(f"{100 * evidence.coverage:.1f}%"),
+        "unit": Ours(_unit(evidence.unit)),
+        "peak": Ours(amount(evidence.peak)),
+        "typical": Ours(amount(evidence.typical)),
+        "capacity_old": Ours(amount(last.capacity_old)) if last else None,
+        "capacity_new": Ours(amount(last.capacity_new)) if last else None,
+        "fitted_days": evidence.fitted_days,
+        "judged_days": evidence.judged_days,
+        "judged_steps": Ours(f"{evidence.judged_steps:,}"),
+        "violations_old": evidence.violations_old,
+        "violations_new": evidence.violations_new,
+    }
+
+
+def _unit(unit: str) -> str:
+    """Our own analysis names the unit; anything else would be somebody else's word."""
+    return unit if unit in {"CPU cores", "GPUs", "GiB", "nodes", "MiB", "pods"} else "units"
+
+
+def _money(finding: Finding) -> dict[str, object]:
+    effective, at_list = finding.saving_effective, finding.saving_list
+    saving = effective or at_list
+    return {
+        "is_saving": saving.amount > 0,
+        "is_cost": saving.amount < 0,
+        "amount": Ours(money(saving)),
+        "list": Ours(money(at_list)),
+        "effective": effective is not None,
+        "price_source": Sentence(finding.price_source.rstrip(".")),
+    }
+
+
+def money(value: Money) -> str:
+    """`1,241 USD`, and cents only where they are all there is; the sign is the sentence's business."""
+    size = abs(value.amount)
+    digits = f"{size:,.0f}" if size >= Decimal(10) else f"{size:,.2f}"
+    return f"{digits} {ref(value.currency, 3)}"
+
+
+def amount(value: float) -> str:
+    """48, 21.4: one digit where it says something."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.1f}"
