@@ -1,0 +1,1 @@
+"""The clock: read every cluster's last hours from its Prometheus."""

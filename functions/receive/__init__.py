@@ -1,0 +1,1 @@
+"""HTTPS: somebody called. Verify the sender, keep the request, answer at once."""

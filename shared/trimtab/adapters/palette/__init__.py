@@ -1,0 +1,1 @@
+"""Spectro Cloud Palette, read-only."""

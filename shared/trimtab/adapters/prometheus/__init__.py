@@ -1,0 +1,1 @@
+"""Prometheus, Mimir, Thanos, VictoriaMetrics: anything with the range-query API."""

@@ -1,0 +1,1 @@
+"""Slack, as far as we speak: post a card, find it again, replace it."""

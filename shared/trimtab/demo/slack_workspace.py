@@ -1,0 +1,304 @@
+"""A small Slack on loopback: it takes what Slack takes, refuses what Slack refuses, and keeps every message in one directory.
+
+A message is one file, written aside and renamed, so that a kill at any moment loses at most the answer, as with the real one.
+`click` gives the signed request that Slack would send for a button; nobody but the demo and the tests has this signing secret.
+"""
+
+import hmac
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlencode
+
+from trimtab.demo.slack_blocks import problems
+from trimtab.errors import BadInput
+from trimtab.sources.senders import Request, sign_slack
+
+TEAM = "T0TRIMTAB"
+BOT_USER = "U0TRIMTAB"
+BOT = "B0TRIMTAB"
+_CHANNEL_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+Message = dict[str, Any]
+Answer = dict[str, Any]
+
+
+class Card(Protocol):
+    """Anything that says where a message stands."""
+
+    @property
+    def channel(self) -> str:
+        """Channel id."""
+
+    @property
+    def ts(self) -> str:
+        """Time stamp."""
+
+
+class _Refused(Exception):
+    """Slack's way to say no."""
+
+    def __init__(self, code: str, *details: str) -> None:
+        super().__init__(code)
+        self.answer: Answer = {"ok": False, "error": code} | ({"response_metadata": {"messages": list(details)}} if details else {})
+
+
+@dataclass(frozen=True, slots=True)
+class SlackWorkspace:
+    """One workspace in one directory."""
+
+    root: Path
+    token: str
+    signing_secret: str
+
+    @contextmanager
+    def running(self, port: int = 0) -> Iterator[str]:
+        """Serve the Web API on 127.0.0.1; the base URL."""
+        server = ThreadingHTTPServer(("127.0.0.1", port), _served_by(self))
+        server.daemon_threads = True
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api/"
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    def messages(self, channel: str) -> list[Message]:
+        """Every message of a channel, threads included, oldest first."""
+        folder = self._folder(channel)
+        return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+    def message(self, channel: str, ts: str) -> Message | None:
+        """One message, or None."""
+        path = self._folder(channel) / f"{ts}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def click(self, card: Card, action: str, *, user: str, at: datetime, reason: str = "") -> Request:
+        """The request that Slack sends when `user` presses `action` in a message, or chooses `reason` in its select.
+
+        Raises BadInput where the message has no such element: what is not on the card cannot be pressed.
+        """
+        message = self.message(card.channel, card.ts)
+        if message is None:
+            raise BadInput(f"Slack demo: no message {card.ts} in {card.channel}")
+        block, element = _element(message, action)
+        pressed = {
+            "action_id": action,
+            "block_id": block.get("block_id", ""),
+            "type": element["type"],
+            "action_ts": f"{at.timestamp():.6f}",
+        }
+        if element["type"] == "button":
+            pressed |= {"value": element.get("value", ""), "text": element["text"]}
+        else:
+            pressed |= {"selected_option": _option(element, reason)}
+        payload = {
+            "type": "block_actions",
+            "team": {"id": TEAM, "domain": "demo"},
+            "user": {"id": user, "team_id": TEAM},
+            "api_app_id": "A0TRIMTAB",
+            "container": {"type": "message", "message_ts": card.ts, "channel_id": card.channel, "is_ephemeral": False},
+            "channel": {"id": card.channel, "name": "demo"},
+            "message": message,
+            "actions": [pressed],
+        }
+        return self.signed(urlencode({"payload": json.dumps(payload, sort_keys=True)}), at)
+
+    def command(self, text: str, *, user: str, channel: str, at: datetime) -> Request:
+        """The request that Slack sends for `/trimtab <text>`."""
+        fields = {
+            "team_id": TEAM,
+            "channel_id": channel,
+            "user_id": user,
+            "command": "/trimtab",
+            "text": text,
+            "trigger_id": at.isoformat(),
+        }
+        return self.signed(urlencode(fields), at)
+
+    def signed(self, form: str, at: datetime) -> Request:
+        """A form as Slack posts it."""
+        body, timestamp = form.encode(), str(int(at.timestamp()))
+        headers = {
+            "content-type": "application/x-www-form-urlencoded",
+            "x-slack-request-timestamp": timestamp,
+            "x-slack-signature": sign_slack(self.signing_secret, timestamp, body),
+        }
+        return Request("/slack", headers, body)
+
+    def answer(self, method: str, token: str, arguments: Mapping[str, Any]) -> Answer:
+        """Slack's answer to one call of its Web API."""
+        if not self.token or not hmac.compare_digest(token.encode(), self.token.encode()):
+            return {"ok": False, "error": "invalid_auth" if token else "not_authed"}
+        call = _METHODS.get(method)
+        if call is None:
+            return {"ok": False, "error": "unknown_method"}
+        try:
+            with _WRITES:
+                return {"ok": True} | call(self, arguments)
+        except _Refused as refused:
+            return refused.answer
+
+    def auth_test(self, arguments: Mapping[str, Any]) -> Answer:
+        """auth.test."""
+        del arguments
+        return {"url": "http://127.0.0.1/", "team": "demo", "user": "trimtab", "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT}
+
+    def post_message(self, arguments: Mapping[str, Any]) -> Answer:
+        """chat.postMessage."""
+        channel = self._channel(arguments)
+        message = self._kept(channel, arguments, "messages")
+        return {"channel": channel, "ts": message["ts"], "message": message}
+
+    def post_ephemeral(self, arguments: Mapping[str, Any]) -> Answer:
+        """chat.postEphemeral: shown to one person, and not part of any history."""
+        if not arguments.get("user"):
+            raise _Refused("invalid_arguments", "user: required")
+        message = self._kept(self._channel(arguments), arguments, "ephemeral")
+        return {"message_ts": message["ts"]}
+
+    def update(self, arguments: Mapping[str, Any]) -> Answer:
+        """chat.update: what is not given stays, but for the blocks, which are replaced."""
+        channel, ts = self._channel(arguments), str(arguments.get("ts", ""))
+        before = self.message(channel, ts) if ts.replace(".", "").isdigit() else None
+        if before is None:
+            raise _Refused("message_not_found")
+        content = _content(arguments)
+        message = before | content | {"edited": {"user": BOT_USER, "ts": ts}}
+        _write(self._folder(channel) / f"{ts}.json", message)
+        return {"channel": channel, "ts": ts, "text": message["text"], "message": message}
+
+    def history(self, arguments: Mapping[str, Any]) -> Answer:
+        """conversations.history: newest first, without what stands in threads."""
+        messages = self.messages(self._channel(arguments))
+        return _page([message for message in reversed(messages) if message.get("thread_ts", message["ts"]) == message["ts"]], arguments)
+
+    def replies(self, arguments: Mapping[str, Any]) -> Answer:
+        """conversations.replies: a thread, oldest first, its parent included."""
+        ts = arguments.get("ts")
+        thread = [message for message in self.messages(self._channel(arguments)) if ts in (message["ts"], message.get("thread_ts"))]
+        if not thread:
+            raise _Refused("thread_not_found")
+        return _page(thread, arguments)
+
+    def _kept(self, channel: str, arguments: Mapping[str, Any], kind: str) -> Message:
+        message: Message = {"type": "message", "user": BOT_USER, "bot_id": BOT} | _content(arguments)
+        if arguments.get("thread_ts"):
+            message["thread_ts"] = str(arguments["thread_ts"])
+        folder = self._folder(channel, kind)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Numbered, not timed: a demo that is run again gives the same ids.
+        newest = max((int(path.stem.split(".")[0]) for path in folder.glob("*.json")), default=1_700_000_000)
+        message["ts"] = f"{newest + 1}.000100"
+        _write(folder / f"{message['ts']}.json", message)
+        return message
+
+    def _channel(self, arguments: Mapping[str, Any]) -> str:
+        channel = str(arguments.get("channel", ""))
+        if not channel.startswith(("C", "G", "D", "U")) or not set(channel) <= _CHANNEL_LETTERS:
+            raise _Refused("channel_not_found")
+        return channel
+
+    def _folder(self, channel: str, kind: str = "messages") -> Path:
+        return self.root / kind / channel
+
+
+_WRITES = Lock()
+_METHODS: Mapping[str, Callable[[SlackWorkspace, Mapping[str, Any]], Answer]] = {
+    "auth.test": SlackWorkspace.auth_test,
+    "chat.postMessage": SlackWorkspace.post_message,
+    "chat.postEphemeral": SlackWorkspace.post_ephemeral,
+    "chat.update": SlackWorkspace.update,
+    "conversations.history": SlackWorkspace.history,
+    "conversations.replies": SlackWorkspace.replies,
+}
+
+
+def _content(arguments: Mapping[str, Any]) -> Message:
+    blocks, text = arguments.get("blocks", []), arguments.get("text", "")
+    wrong = problems(blocks, text)
+    if wrong:
+        raise _Refused("no_text" if wrong[0].startswith("text: required") else "invalid_blocks", *wrong[:10])
+    metadata = arguments.get("metadata")
+    return {"text": text, "blocks": blocks} | ({"metadata": metadata} if metadata else {})
+
+
+def _page(messages: list[Message], arguments: Mapping[str, Any]) -> Answer:
+    limit, start = min(int(arguments.get("limit", 100)), 999), int(str(arguments.get("cursor") or 0))
+    shown = messages[start : start + limit]
+    if str(arguments.get("include_all_metadata", "")).lower() not in ("1", "true"):
+        shown = [{name: value for name, value in message.items() if name != "metadata"} for message in shown]
+    end = start + limit
+    return {
+        "messages": shown,
+        "has_more": end < len(messages),
+        "response_metadata": {"next_cursor": str(end) if end < len(messages) else ""},
+    }
+
+
+def _element(message: Message, action: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    for block in message["blocks"]:
+        for element in [*(block.get("elements") or []), block.get("accessory") or {}]:
+            if element.get("action_id") == action:
+                return block, element
+    raise BadInput(f"Slack demo: message {message['ts']} has no element {action!r} to press")
+
+
+def _option(element: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    for option in element["options"]:
+        if not reason or str(option["value"]).split(" ")[-1] == reason:
+            return dict(option)
+    raise BadInput(f"Slack demo: no option {reason!r} to choose")
+
+
+def _write(path: Path, message: Message) -> None:
+    aside = path.with_suffix(".partial")
+    with aside.open("w") as file:
+        json.dump(message, file, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def _served_by(workspace: SlackWorkspace) -> type[BaseHTTPRequestHandler]:
+    """The HTTP face of a workspace."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # One packet an answer: with two, the second waits 40 ms for the first one's acknowledgment.
+        wbufsize = -1
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            token = self.headers.get("authorization", "").removeprefix("Bearer ").strip()
+            answer = workspace.answer(self.path.rsplit("/", 1)[-1], token, _arguments(self.headers.get("content-type", ""), body))
+            content = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json; charset=utf-8")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
+            """Quiet."""
+
+    return Handler
+
+
+def _arguments(content_type: str, body: bytes) -> dict[str, Any]:
+    try:
+        if "json" in content_type:
+            value = json.loads(body or b"{}")
+            return value if isinstance(value, dict) else {}
+        fields = dict(parse_qsl(body.decode()))
+        return {name: json.loads(value) if name in ("blocks", "metadata") else value for name, value in fields.items()}
+    except ValueError:
+        return {}
