@@ -1,0 +1,1 @@
+"""A budget or anomaly notice came: tell the owner, once per threshold."""

@@ -1,0 +1,15 @@
+"""An export or a usage drop landed, or a period is to be attributed again (Google Cloud Functions, 2nd gen)."""
+
+import functions_framework
+from cloudevents.http import CloudEvent
+
+from functions.gcp_events import serve_event
+from trimtab import wiring
+from trimtab.flow.landed import land
+
+
+@functions_framework.cloud_event  # type: ignore[untyped-decorator]
+def handler(event: CloudEvent) -> None:
+    """Translate and serve."""
+    ports = wiring.ports()
+    serve_event(land, "ingest", event, ports, wiring.now(ports.settings))

@@ -1,0 +1,1 @@
+"""The clock, or fresh summaries: forecasts, anomalies, owner suggestions."""

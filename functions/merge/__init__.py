@@ -1,0 +1,1 @@
+"""One proposal: judge again on fresh facts, merge, or say why not."""

@@ -1,0 +1,1 @@
+"""The clock plans a run, its messages analyze and open."""

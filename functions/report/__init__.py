@@ -1,0 +1,1 @@
+"""The clock: showback and statements from summaries."""

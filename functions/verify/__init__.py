@@ -1,0 +1,1 @@
+"""The clock, or Palette called: applied, healthy, saved? and sweep."""

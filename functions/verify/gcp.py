@@ -1,0 +1,15 @@
+"""The clock, or Palette called: applied, healthy, saved? and sweep (Google Cloud Functions, 2nd gen)."""
+
+import functions_framework
+from cloudevents.http import CloudEvent
+
+from functions.gcp_events import serve_event
+from trimtab import wiring
+from trimtab.flow.verify import verify
+
+
+@functions_framework.cloud_event  # type: ignore[untyped-decorator]
+def handler(event: CloudEvent) -> None:
+    """Translate and serve."""
+    ports = wiring.ports()
+    serve_event(verify, "verify", event, ports, wiring.now(ports.settings))

@@ -1,0 +1,82 @@
+"""Ports that live in memory, for tests and for trying things out: they keep what they are given and say what they were told to say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from trimtab.errors import Refused
+from trimtab.ports import MessageRef
+from trimtab.records import Cluster, ClusterUid, Json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One message as it stands now."""
+
+    ref: MessageRef
+    blocks: tuple[Json, ...]
+    text: str
+    nonce: str
+    thread: MessageRef | None = None
+
+
+@dataclass(slots=True)
+class MemoryChat:
+    """A chat whose channels all exist, unless they are named as closed."""
+
+    messages: list[Message] = field(default_factory=list)
+    closed: frozenset[str] = frozenset()
+
+    def post(self, channel: str, blocks: Sequence[Json], text: str, nonce: str, thread: MessageRef | None = None) -> MessageRef:
+        """Keep a message; its number in the channel is its time stamp."""
+        self._open(channel)
+        ref = MessageRef(channel, f"{1_700_000_000 + len(self.messages)}.000100")
+        self.messages.append(Message(ref=ref, blocks=tuple(blocks), text=text, nonce=nonce, thread=thread))
+        return ref
+
+    def find(self, channel: str, nonce: str, thread: MessageRef | None = None) -> MessageRef | None:
+        """The message that carries the nonce."""
+        self._open(channel)
+        found = (message for message in self.messages if message.nonce == nonce and message.thread == thread)
+        return next((message.ref for message in found if message.ref.channel == channel), None)
+
+    def update(self, ref: MessageRef, blocks: Sequence[Json], text: str) -> None:
+        """Replace a message's content."""
+        self._open(ref.channel)
+        place = next((place for place, message in enumerate(self.messages) if message.ref == ref), None)
+        if place is None:
+            raise Refused(f"no message {ref.ts} in {ref.channel}")
+        self.messages[place] = replace(self.messages[place], blocks=tuple(blocks), text=text)
+
+    def _open(self, channel: str) -> None:
+        if channel in self.closed:
+            raise Refused(f"channel {channel} is closed")
+
+
+@dataclass(slots=True)
+class MemoryPalette:
+    """The clusters that it was given."""
+
+    known: tuple[Cluster, ...]
+
+    def clusters(self) -> tuple[Cluster, ...]:
+        """All of them."""
+        return self.known
+
+    def cluster(self, uid: ClusterUid) -> Cluster | None:
+        """One of them."""
+        return next((cluster for cluster in self.known if cluster.uid == uid), None)
+
+
+@dataclass(slots=True)
+class MemoryLog:
+    """What was said, in order."""
+
+    said: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def info(self, event: str, **values: object) -> None:
+        """One decision."""
+        self.said.append((event, values))
+
+    def warning(self, event: str, **values: object) -> None:
+        """Something a person should look at."""
+        self.said.append((event, values))

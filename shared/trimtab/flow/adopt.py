@@ -1,0 +1,144 @@
+"""What a stream does with a finding: take it as its plan, renew the evidence it has, or leave it alone and say why.
+
+It also ends what is no longer found. An older run never overwrites a newer one, and what people turned down stays turned down.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from trimtab.analysis.rightsize import fingerprint
+from trimtab.flow.cards import tell
+from trimtab.flow.effects import carry_on, catch_up, owes_close
+from trimtab.flow.life import STREAMS, Journal, Life, Memory, fold, until_settled
+from trimtab.lifecycle import Event, State, is_over
+from trimtab.ports import Ports
+from trimtab.records import Finding, Proposal, ProposalId, Refusal
+
+SAYS_ENOUGH = frozenset({"fits", "fits-tightly", "would-have-missed", "held-idle", "warm-idle"})
+"""Refusals that were given on good evidence; every other one means that something was missing, stale or in doubt."""
+ROLLBACK = "rollback"
+_REPLACEABLE = (State.PLANNED, State.OPEN, State.AWAITING, State.APPROVED, State.EXPIRED)
+
+
+def adopt(journal: Journal, proposal: Proposal, ports: Ports, now: datetime) -> str:
+    """Make the newest evidence the stream's plan, where it may be; else the sentence that says why its wish is left alone."""
+    life = journal.life
+    proposal = replace(proposal, fingerprint=familiar(life, proposal))
+    refusal = remembered(life, proposal, now)
+    if refusal:
+        return refusal
+    if needs_plan(life, proposal):
+        # The card of what ended says so before a new one is posted.
+        tell(journal, ports)
+        begin(journal, proposal, now)
+    elif life.proposal is not None and not is_over(life.state) and proposal.valid_at > life.proposal.valid_at:
+        renew(journal, proposal, now)
+    return ""
+
+
+def familiar(life: Life, proposal: Proposal) -> str:
+    """The fingerprint under which the stream knows this wish already, the newest first; else its own."""
+    current = (life.proposal.fingerprint,) if life.proposal else ()
+    known = (*current, *(memory.fingerprint for memory in reversed(life.memory)))
+    return next((old for old in known if fingerprint(proposal.finding, old) == old), proposal.fingerprint)
+
+
+def remembered(life: Life, proposal: Proposal, now: datetime) -> str:
+    """Why this fingerprint is left alone, from what the stream remembers; "" = it is not."""
+    for memory in life.memory:
+        if memory.fingerprint != proposal.fingerprint:
+            continue
+        if memory.kind == "snoozed" and memory.until and now < memory.until:
+            return f"snoozed until {memory.until:%Y-%m-%d} by {memory.by}"
+        if memory.kind == "rejected":
+            return f"rejected on {memory.at:%Y-%m-%d} by {memory.by}: {memory.reason}"
+        if memory.kind == "closed":
+            return f"its pull request was closed unmerged on {memory.at:%Y-%m-%d}; it stays closed until the evidence changes"
+    if life.state is State.HUMAN_OWNED:
+        return "a person has committed to its branch; Trimtab keeps its hands off"
+    if life.state in (State.MERGING, State.MERGED, State.APPLIED):
+        return "its last change is merged and not verified yet"
+    return ""
+
+
+def needs_plan(life: Life, proposal: Proposal) -> bool:
+    """True where the stream's plan is another one, or made from older evidence; an older run never overwrites a newer one."""
+    current = life.proposal
+    if current is None:
+        return True
+    if is_over(life.state):
+        return proposal.valid_at > current.valid_at
+    if proposal.valid_at < current.valid_at:
+        return False
+    return (proposal.fingerprint, proposal.edit) != (current.fingerprint, current.edit)
+
+
+def begin(journal: Journal, proposal: Proposal, now: datetime) -> None:
+    """Write the planned entry: a new generation after the last one ended, else a new plan for the same pull request."""
+    life = journal.life
+    if not is_over(life.state):
+        fresh = replace(proposal, generation=life.generation)
+        journal.move(Event.REPLANNED, f"newer evidence: {_in_words(fresh)}", proposal=fresh, planned_at=now, approvals=(), verdict=None)
+        return
+    fresh = replace(proposal, generation=life.generation + 1)
+    # What is remembered and what we put on the branch outlive a generation; all else begins anew.
+    born = Life(
+        generation=fresh.generation,
+        proposal=fresh,
+        planned_at=now,
+        memory=life.memory,
+        branch_head=life.branch_head,
+        answered=life.answered,
+    )
+    journal.begin(Event.PLANNED, f"{fresh.finding.rule}: {_in_words(fresh)}", born)
+
+
+def renew(journal: Journal, proposal: Proposal, now: datetime) -> None:
+    """Newer evidence for the very same change: approvals stand, and a request that had expired is made again."""
+    measured = replace(
+        journal.life.planned(), finding=proposal.finding, valid_at=proposal.valid_at, owners=proposal.owners, team=proposal.team
+    )
+    reason = f"measured until {proposal.valid_at:%Y-%m-%d %H:%M} UTC: the same change"
+    if journal.life.state is State.EXPIRED:
+        journal.move(Event.ASKED, f"asked again, {reason}", proposal=measured, asked_at=now)
+    else:
+        journal.note("renewed", reason, proposal=measured)
+
+
+def _in_words(proposal: Proposal) -> str:
+    return ", ".join(f"{path}: {old} → {new}" for path, old, new in proposal.edit.changes)
+
+
+# ── what is no longer found ──────────────────────────────────────────────────────────────────────────────────────────
+def supersede_vanished(findings: Sequence[Finding], refusals: Sequence[Refusal], end: datetime, ports: Ports, now: datetime) -> None:
+    """End what an older run proposed and the evidence until `end` no longer asks for."""
+    found = {finding.subject for finding in findings}
+    # Where evidence was missing or stale, what was proposed before still stands.
+    judged = {(finding.subject.cluster_uid, finding.subject.pool) for finding in findings}
+    judged |= {(refusal.cluster_uid, refusal.pool) for refusal in refusals if refusal.rule in SAYS_ENOUGH}
+    for stream, entry in sorted(ports.ledger.heads(STREAMS).items()):
+        life = fold(entry)
+        proposal = life.proposal
+        if proposal is None or proposal.valid_at >= end or proposal.finding.rule == ROLLBACK:
+            continue
+        subject = proposal.finding.subject
+        is_vanished = subject not in found and (subject.cluster_uid, subject.pool) in judged
+        if (life.state in _REPLACEABLE and is_vanished) or owes_close(life):
+            _supersede(ProposalId(stream.removeprefix(STREAMS)), end, ports, now)
+
+
+def _supersede(proposal: ProposalId, end: datetime, ports: Ports, now: datetime) -> None:
+    """The record first, then pull request and card; what a person has taken over meanwhile is left alone."""
+
+    def step() -> str:
+        journal = Journal.open(ports, proposal, "propose", now)
+        catch_up(journal, ports, now)
+        if journal.life.state in _REPLACEABLE:
+            reason = f"the evidence until {end:%Y-%m-%d} no longer asks for it"
+            memory = Memory(fingerprint=journal.life.planned().fingerprint, kind="superseded", at=now, by="propose", reason=reason)
+            journal.move(Event.SUPERSEDED, reason, memory=(*journal.life.memory, memory), approvals=())
+        carry_on(journal, ports, now)
+        return journal.life.state
+
+    until_settled(step)

@@ -1,0 +1,171 @@
+"""Load everything a verdict is made from, so that judging itself does no I/O; what cannot be read stays None, and None never helps."""
+
+from datetime import date, datetime
+
+from trimtab.changes import declared_pool, git_blob, layout_of, plan_edit
+from trimtab.errors import BadInput, Refused
+from trimtab.flow.life import STREAMS, Journal, Life, fold, stream_of
+from trimtab.lifecycle import State
+from trimtab.ports import Ports
+from trimtab.records import (
+    Cluster,
+    CommitSha,
+    Evidence,
+    Facts,
+    Governance,
+    Place,
+    PlannedEdit,
+    Pool,
+    Proposal,
+    ProposalId,
+    PullRequest,
+    Tier,
+)
+
+
+def load_facts(journal: Journal, ports: Ports, governance: Governance | None, now: datetime) -> Facts:
+    """The facts about one proposal, read now."""
+    life, proposal = journal.life, journal.life.planned()
+    repository = ports.settings.repository(proposal.place.repo)
+    base = ports.forge.base_head(repository.id, repository.branch)
+    content = ports.forge.read_file(repository.id, base, proposal.place.path)
+    cluster = ports.palette.cluster(proposal.finding.subject.cluster_uid)
+    pull_request = ports.forge.pull_request(repository.id, life.pull_request.number) if life.pull_request else None
+    others = _other_lives(ports, proposal.id)
+    return Facts(
+        proposal=proposal.id,
+        finding=proposal.finding,
+        place=proposal.place,
+        edit=proposal.edit,
+        cluster=cluster,
+        declared=_declared(content, proposal.place, governance, cluster),
+        nonproduction_since=nonproduction_since(ports, cluster),
+        highest_stage=ports.settings.highest_stage,
+        owners=proposal.owners,
+        demand_now=demand_now(ports, proposal),
+        forge_rules=ports.forge.rules(repository.id, repository.branch),
+        pull_request=pull_request,
+        commits=ports.forge.commits(repository.id, base, pull_request.head) if pull_request and pull_request.state == "open" else (),
+        our_login=ports.forge.login,
+        is_base_blob_unmoved=content is not None and git_blob(content) == proposal.edit.base_blob,
+        is_merge_exactly_the_plan=_is_exactly_the_plan(ports, proposal, base, pull_request, content, governance),
+        earlier=tuple(memory.kind for memory in life.memory if memory.fingerprint == proposal.fingerprint and memory.kind != "superseded"),
+        others_open=_others_open(others, proposal),
+        last_change=_last_change(others, life, proposal),
+        share_of_pools=_share_of_pools(others, proposal, ports),
+        auto_merges_today=sum(1 for other in others if _merged_by_itself(other, now.date())),
+        open_count=sum(1 for other in others if _is_open(other)),
+        stop_reason=ports.permit.stop_reason(),
+        instance_gpus=_gpus(ports, cluster, proposal.finding.instance_type),
+    )
+
+
+_ON_FORGE = (State.PLANNED, State.OPEN, State.AWAITING, State.APPROVED, State.MERGING, State.EXPIRED, State.HUMAN_OWNED)
+
+
+def _is_open(life: Life) -> bool:
+    """True where its pull request is open; a proposal that is planned again has one too."""
+    return life.pull_request is not None and life.state in _ON_FORGE
+
+
+def _merged_by_itself(life: Life, day: date) -> bool:
+    is_auto = life.verdict is not None and life.verdict.tier is Tier.AUTO and not life.approvals
+    return is_auto and life.merged_by == "trimtab" and life.merged_at is not None and life.merged_at.date() == day
+
+
+def demand_now(ports: Ports, proposal: Proposal) -> tuple[float, float] | None:
+    """(running + pending requests of the newest measured hour, capacity after the change), in the evidence's unit; None = not known."""
+    document = ports.documents.find(f"demand/{proposal.finding.subject.cluster_uid}")
+    pools = document.get("pools") if document else None
+    pool = pools.get(proposal.finding.subject.pool) if isinstance(pools, dict) else None
+    wanted = pool.get(proposal.finding.evidence.unit) if isinstance(pool, dict) else None
+    if wanted is None or not proposal.finding.evidence.chart:
+        return None
+    return float(wanted), capacity_after(proposal.finding.evidence)
+
+
+def capacity_after(evidence: Evidence) -> float:
+    """Capacity after the change, in the evidence's unit."""
+    return evidence.chart[-1].capacity_new
+
+
+def _gpus(ports: Ports, cluster: Cluster | None, instance_type: str) -> int | None:
+    found = ports.catalog.find(cluster.cloud, cluster.region, instance_type) if cluster else None
+    return found.gpus if found else None
+
+
+def _declared(content: bytes | None, place: Place, governance: Governance | None, cluster: Cluster | None) -> Pool | None:
+    if content is None or governance is None or cluster is None:
+        return None
+    try:
+        layout = layout_of(content, place, governance.layouts)
+        return declared_pool(content, place, layout, cluster.uid)
+    except (BadInput, Refused):
+        return None
+
+
+def nonproduction_since(ports: Ports, cluster: Cluster | None) -> date | None:
+    """Proof of non-production: both uids as Palette reports them now are on the deployment's list."""
+    if cluster is None:
+        return None
+    listed = (
+        row.since for row in ports.settings.nonproduction if row.cluster_uid == cluster.uid and row.project_uid == cluster.project_uid
+    )
+    return next(listed, None)
+
+
+def _is_exactly_the_plan(
+    ports: Ports,
+    proposal: Proposal,
+    base: CommitSha,
+    pull_request: PullRequest | None,
+    content: bytes | None,
+    governance: Governance | None,
+) -> bool | None:
+    """True where merging now would change the base by the planned edit and nothing else; None before there is a pull request."""
+    if pull_request is None or pull_request.state != "open" or content is None or governance is None:
+        return None
+    changes = ports.forge.merge_changes(proposal.place.repo, base, pull_request.head)
+    if changes is None:
+        return False
+    if git_blob(content) == proposal.edit.base_blob:
+        return dict(changes) == {proposal.edit.path: proposal.edit.content}
+    planned = replan(content, proposal, governance)
+    return planned is not None and dict(changes) == {planned.path: planned.content}
+
+
+def replan(content: bytes, proposal: Proposal, governance: Governance) -> PlannedEdit | None:
+    """The same change planned on another base; None where the file no longer says what the evidence was made for."""
+    try:
+        layout = layout_of(content, proposal.place, governance.layouts, proposal.finding.subject.field)
+        return plan_edit(content, proposal.place, layout, proposal.finding.changes)
+    except (BadInput, Refused):
+        return None
+
+
+def _other_lives(ports: Ports, this: ProposalId) -> list[Life]:
+    return [fold(entry) for stream, entry in ports.ledger.heads(STREAMS).items() if stream != stream_of(this)]
+
+
+def _same_pool(life: Life, proposal: Proposal) -> bool:
+    if life.proposal is None:
+        return False
+    theirs, ours = life.proposal.finding.subject, proposal.finding.subject
+    return (theirs.cluster_uid, theirs.pool) == (ours.cluster_uid, ours.pool)
+
+
+def _others_open(others: list[Life], proposal: Proposal) -> tuple[ProposalId, ...]:
+    return tuple(life.planned().id for life in others if _same_pool(life, proposal) and _is_open(life))
+
+
+def _last_change(others: list[Life], life: Life, proposal: Proposal) -> datetime | None:
+    lives = (life, *(other for other in others if _same_pool(other, proposal)))
+    return max((memory.at for touched in lives for memory in touched.memory if memory.kind == "merged"), default=None)
+
+
+def _share_of_pools(others: list[Life], proposal: Proposal, ports: Ports) -> float:
+    """Share of all live pools that this proposal's run proposes to change, itself included."""
+    subjects = [other.planned().finding.subject for other in others if other.proposal and other.planned().run == proposal.run]
+    touched = {(subject.cluster_uid, subject.pool) for subject in (*subjects, proposal.finding.subject)}
+    pools = sum(len(cluster.pools) for cluster in ports.palette.clusters())
+    return len(touched) / pools if pools else 1.0

@@ -1,0 +1,69 @@
+"""Judge a proposal on facts read now, and record what that changes: a verdict, or a yes that fell."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from trimtab.errors import BadInput
+from trimtab.flow.approvals import clicked_approvals, void, with_reviews
+from trimtab.flow.facts import load_facts
+from trimtab.flow.governance import read_governance
+from trimtab.flow.life import Journal
+from trimtab.lifecycle import Event, State
+from trimtab.policy.judge import judge
+from trimtab.ports import Ports
+from trimtab.records import Facts, Governance, Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """A verdict with the facts and rules it was made from."""
+
+    facts: Facts
+    governance: Governance | None
+    verdict: Verdict
+
+
+def rejudge(journal: Journal, ports: Ports, now: datetime) -> Judged:
+    """Judge on fresh facts; record what fell since, and the verdict where anything in it that matters changed."""
+    judged = judge_now(journal, ports, now)
+    _record_void(journal, judged)
+    if not _same(judged.verdict, journal.life.verdict):
+        journal.note("judged", _headline(judged.verdict), verdict=judged.verdict)
+    if journal.life.state is State.APPROVED and not judged.verdict.may_merge:
+        journal.move(Event.VOIDED, f"approved, and then: {_headline(judged.verdict)}")
+    return judged
+
+
+def _record_void(journal: Journal, judged: Judged) -> None:
+    if judged.governance is None or journal.life.state not in (State.OPEN, State.AWAITING, State.APPROVED):
+        return
+    fallen = void(journal.life.approvals, judged.facts, judged.governance, judged.verdict.tier)
+    if fallen:
+        reasons = "; ".join(f"{approval.person}: {reason}" for approval, reason in fallen.items())
+        kept = tuple(approval for approval in journal.life.approvals if approval not in fallen)
+        journal.move(Event.VOIDED, reasons, approvals=kept, verdict=judged.verdict, asked_at=journal.now)
+
+
+def judge_now(journal: Journal, ports: Ports, now: datetime) -> Judged:
+    """Facts, rules and verdict; unreadable rules judge as no rules, which opens and merges nothing."""
+    life = journal.life
+    try:
+        governance: Governance | None = read_governance(ports, life.planned().place.repo)
+    except BadInput as error:
+        ports.log.warning("governance.unreadable", input=str(error))
+        governance = None
+    facts = load_facts(journal, ports, governance, now)
+    facts = replace(facts, approvals=clicked_approvals(life.approvals, life.planned().id, governance, ports))
+    if governance and facts.pull_request and facts.pull_request.state == "open":
+        facts = with_reviews(facts, governance, judge(facts, governance, now).tier, ports)
+    return Judged(facts=facts, governance=governance, verdict=judge(facts, governance, now))
+
+
+def _same(new: Verdict, old: Verdict | None) -> bool:
+    """True where nothing changed that anybody could act on; what a rule saw and was content with may move without an entry."""
+    return old is not None and replace(new, judged_at=old.judged_at, lines=new.reasons) == replace(old, lines=old.reasons)
+
+
+def _headline(verdict: Verdict) -> str:
+    blocked = [line.rule for line in verdict.reasons if line.effect != "informs"]
+    return f"{verdict.tier}, {verdict.risk.word} risk" + (f"; waits for: {', '.join(blocked)}" if blocked else "")

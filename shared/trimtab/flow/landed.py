@@ -1,0 +1,159 @@
+"""Something landed: a bill or usage. Read it, attribute every period it touches, and say so to whoever waits.
+
+Attribution is a message of its own, named by what it would read, so that ten drops in a row attribute a period once, with the last.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trimtab.errors import BadInput
+from trimtab.flow.allocate import allocate
+from trimtab.flow.governance import home_governance
+from trimtab.flow.ingest import ingest_export, ingest_usage
+from trimtab.flow.wake import Wake
+from trimtab.ports import Ports, Superseded
+from trimtab.records import Json
+from trimtab.sources.drops import is_export_signal, is_usage_signal, parse_completion
+from trimtab.tables import scan
+
+ALLOCATE = "inbox/ingest/allocate."
+
+
+def land(wake: Wake, ports: Ports, now: datetime) -> str:
+    """A completion signal, or a period to attribute; any other object landing (a data file) asks for nothing."""
+    with scratch(ports) as folder:
+        if wake.key.startswith(ALLOCATE):
+            return attribute(wake.key.removeprefix(ALLOCATE), ports, folder, now)
+        url = wake.url or _url_of(wake.key, ports)
+        if is_export_signal(url):
+            return bill_landed(url, ports, folder, now)
+        if is_usage_signal(url):
+            return usage_landed(url, ports, folder)
+    return f"{url}: completes nothing"
+
+
+@contextmanager
+def scratch(ports: Ports) -> Iterator[Path]:
+    """A folder of this wake alone, gone afterwards: two workers on one disk never meet in it."""
+    with tempfile.TemporaryDirectory(prefix="wake-", dir=ports.scratch) as folder:
+        yield Path(folder)
+
+
+def _url_of(key: str, ports: Ports) -> str:
+    stored = ports.inbox.read(key)
+    if stored is None:
+        raise BadInput(f"{key}: expired or never received")
+    return str(json.loads(stored)["url"])
+
+
+def bill_landed(url: str, ports: Ports, folder: Path, now: datetime) -> str:
+    """One complete delivery of an export."""
+    modified = ports.buckets.modified(url)
+    drop = parse_completion(ports.buckets.read(url), url, ports.settings.exports, modified=modified, now=now)
+    loaded = ingest_export(drop, ports, folder)
+    if isinstance(loaded, Superseded):
+        return f"{drop.export} {drop.period}: a newer run was here before; nothing changed"
+    ask_for(f"p-{drop.period}", ports)
+    return f"{drop.export} {drop.period}: {loaded.rows} rows"
+
+
+def usage_landed(url: str, ports: Ports, folder: Path) -> str:
+    """One complete usage drop: into the lake, then what the newest hour wants is published for whoever judges."""
+    loaded = ingest_usage(url, ports, folder)
+    publish_demand(loaded.cluster_uid, loaded.cluster, ports)
+    billed = {part["x_Period"] for part in partitions(ports, "cost")}
+    for period in sorted(billed & {f"p-{day.removeprefix('d-')[:7]}" for day in loaded.days}):
+        ask_for(period, ports)
+    return f"{loaded.cluster}: {loaded.rows} rows of usage"
+
+
+def partitions(ports: Ports, table: str) -> list[dict[str, str]]:
+    """Partitions of a table that may not exist yet."""
+    return ports.lake.partitions(table) if ports.lake.version(table) is not None else []
+
+
+# ── attribution, asked for and done ──────────────────────────────────────────────────────────────────────────────────
+def ask_for(period: str, ports: Ports) -> None:
+    """Ask for a period with the versions as they are now; asking twice for the same versions is asking once."""
+    ports.inbox.put(f"{ALLOCATE}{period}.{versions(ports)}", b"{}")
+
+
+def versions(ports: Ports) -> str:
+    """What an attribution would read, as one word."""
+    seen = (ports.lake.version("cost"), ports.lake.version("usage"), home_governance(ports).version)
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+
+
+def attribute(name: str, ports: Ports, folder: Path, now: datetime) -> str:
+    """Attribute a period, unless what it was asked with has moved on: then a newer message does."""
+    period, _, asked = name.partition(".")
+    if asked != versions(ports):
+        ask_for(period, ports)
+        return f"{period}: asked again with newer versions"
+    done = allocate(period, ports, home_governance(ports), folder, now)
+    rows = sum(export.rows for export in done.exports)
+    return f"{period}: {rows} allocated rows"
+
+
+# ── what the newest hour wants ───────────────────────────────────────────────────────────────────────────────────────
+PLACED = "pod IS NOT NULL AND coalesce(workload_kind, '') <> 'DaemonSet'"
+"""Pods that want a place; a DaemonSet's come and go with the nodes, and evidence takes them off a node's capacity."""
+
+
+def _requested(column: str) -> str:
+    """What pods asked for together; NULL where one pod's request was not measured."""
+    is_unknown = f"bool_or({PLACED} AND {column} IS NULL)"
+    return f"CASE WHEN {is_unknown} THEN NULL ELSE coalesce(sum({column}) FILTER (WHERE {PLACED}), 0) END"
+
+
+NEWEST = f"""
+SELECT pool, max(hour), count(*) FILTER (WHERE {PLACED} AND pending),
+       {_requested("cpu_request")}, {_requested("memory_request")}, {_requested("coalesce(gpu_request, 0)")}
+FROM usage
+WHERE hour = (SELECT max(hour) FROM usage)
+GROUP BY pool ORDER BY pool
+"""
+UNITS = (("CPU cores", 1000), ("GiB", 1 << 30), ("GPUs", 1000))
+"""What evidence counts in, and how many of the lake's units one of them is; in the order of NEWEST."""
+
+
+def publish_demand(uid: str, cluster: str, ports: Ports) -> None:
+    """demand/<cluster uid>: per pool, requests of running and pending pods in the newest hour, in the units that evidence uses."""
+    days = sorted(part["day"] for part in partitions(ports, "usage") if part["cluster_slug"] == slug(cluster))
+    if not days:
+        return
+    files = ports.lake.files("usage", {"cluster_slug": slug(cluster), "day": days[-1]})
+    with ports.engine.session() as session:
+        session.run(f"CREATE TEMP VIEW usage AS {scan('usage', files)}")
+        rows = session.rows(NEWEST)
+    # A pod that waits and belongs to no pool that we know may belong to any: each pool is asked to have room for it.
+    anywhere = next((row for row in rows if row[0] is None), None)
+    pools = {str(row[0]): _wanted(row, anywhere) for row in rows if row[0] is not None}
+    hour = max((_utc(row[1]) for row in rows), default="")
+    ports.documents.publish(f"demand/{uid}", {"cluster": cluster, "hour": hour, "pools": pools})
+
+
+def _wanted(row: Sequence[object], anywhere: Sequence[object] | None) -> Json:
+    """One pool's requests by unit; None = a pod's request was not measured, and unknown is not zero."""
+    wanted: Json = {"pending_pods": int(str(row[2]))}
+    for column, (unit, scale) in enumerate(UNITS, start=3):
+        parts = [row[column], *([anywhere[column]] if anywhere else [])]
+        wanted[unit] = None if None in parts else sum(int(str(part)) for part in parts) / scale
+    return wanted
+
+
+def _utc(value: object) -> str:
+    """A TIMESTAMP of the engine, which is UTC and does not say so."""
+    if not isinstance(value, datetime):
+        raise BadInput(f"usage: {value!a}: expected an hour; ingest the drop again")
+    return value.replace(tzinfo=UTC).isoformat()
+
+
+def slug(text: str) -> str:
+    """A name as a partition value."""
+    return "".join(character if character.isalnum() else "-" for character in text.lower()).strip("-")

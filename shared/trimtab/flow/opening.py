@@ -1,0 +1,131 @@
+"""A planned proposal becomes a commit, a branch and one pull request; later its text follows the evidence and the rules."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from trimtab.changes import commit_message
+from trimtab.errors import Refused
+from trimtab.flow.facts import replan
+from trimtab.flow.judging import Judged, rejudge
+from trimtab.flow.life import Journal, PullRequestRef
+from trimtab.lifecycle import Event
+from trimtab.ports import Ports
+from trimtab.records import CommitSha, Governance, Proposal, Verdict
+from trimtab.render import pull_request as words
+from trimtab.render.view import title
+
+LABELS = ("trimtab", "cost")
+
+
+def open_planned(journal: Journal, ports: Ports, now: datetime) -> None:
+    """Judge, commit, open. Raises Refused with the named reasons where the verdict or a limit says no."""
+    judged = rejudge(journal, ports, now)
+    if judged.governance is None or not judged.verdict.may_open:
+        raise Refused("; ".join(f"{line.rule}: {line.saw}" for line in judged.verdict.reasons if line.effect == "blocks") or "not allowed")
+    proposal = journal.life.planned()
+    if journal.life.pull_request is None:
+        _take_slot(proposal, judged.governance, ports, now)
+    head = _ensure_commit(journal, proposal, ports)
+    headline = title(proposal, judged.facts.cluster)
+    body = _body(journal, judged)
+    pull_request = ports.forge.open_pull_request(
+        proposal.place.repo,
+        head_ref=proposal.branch,
+        base_ref=proposal.base_ref,
+        title=headline,
+        body=body,
+        labels=LABELS,
+        at=journal.life.planned_at or now,
+    )
+    if pull_request.head != head or pull_request.author != ports.forge.login:
+        raise Refused(f"{pull_request.url} is open from {proposal.branch} and is not ours: hands off")
+    if (pull_request.title, pull_request.body) != (headline, body):
+        ports.forge.edit_pull_request(proposal.place.repo, pull_request.number, title=headline, body=body)
+    reference = PullRequestRef(
+        repo=proposal.place.repo, number=pull_request.number, url=pull_request.url, head=head, about=spoken_of(proposal, judged.verdict)
+    )
+    journal.move(Event.OPENED, f"{pull_request.url} at {head[:10]}", pull_request=reference, branch_head=head)
+
+
+def follow_base(journal: Journal, judged: Judged, ports: Ports, now: datetime) -> bool:
+    """Plan the same change on the base as it is now, where its file moved there; True = it has to be pushed and judged anew.
+
+    An approval is bound to the file it was given for, so it falls with it. A file that no longer says what the evidence was made for
+    is left as it is: the verdict names that.
+    """
+    ref, proposal = journal.life.pull_request, journal.life.planned()
+    if judged.facts.is_base_blob_unmoved is not False or judged.governance is None or ref is None:
+        return False
+    base = ports.forge.base_head(ref.repo, proposal.base_ref)
+    content = ports.forge.read_file(ref.repo, base, proposal.edit.path)
+    edit = replan(content, proposal, judged.governance) if content is not None else None
+    if edit is None or ports.forge.branch_head(ref.repo, proposal.branch) != journal.life.branch_head:
+        return False
+    fresh = replace(proposal, edit=edit, base=base)
+    reason = f"{edit.path} moved on {proposal.base_ref}: the same change on top of {base[:10]}"
+    journal.move(Event.REPLANNED, reason, proposal=fresh, planned_at=now, approvals=(), verdict=None)
+    return True
+
+
+def spoken_of(proposal: Proposal, verdict: Verdict) -> str:
+    """What a pull request's text must be right about: the evidence, the rules and what they ask for."""
+    return f"{proposal.valid_at:%Y-%m-%dT%H:%M:%SZ} {verdict.tier} {verdict.policy_version[:12]}"
+
+
+def reword(journal: Journal, judged: Judged, ports: Ports) -> None:
+    """Title and text for newer evidence or other rules; the change itself, and so every approval, stays."""
+    ref, about = journal.life.pull_request, spoken_of(journal.life.planned(), judged.verdict)
+    if ref is None or judged.governance is None or ref.about == about:
+        return
+    headline = title(journal.life.planned(), judged.facts.cluster)
+    ports.forge.edit_pull_request(ref.repo, ref.number, title=headline, body=_body(journal, judged))
+    journal.note("reworded", about, pull_request=replace(ref, about=about))
+
+
+def _take_slot(proposal: Proposal, governance: Governance, ports: Ports, now: datetime) -> None:
+    capacity = governance.limits.pull_requests_per_hour
+    slot = ports.ledger.claim_slot(
+        f"pull-requests-{proposal.place.repo}", f"{now:%Y-%m-%dT%H}", capacity, f"{proposal.id}.{proposal.fingerprint}"
+    )
+    if slot is None:
+        raise Refused(f"limits.pull_requests_per_hour: {capacity} were opened in this hour; the next run goes on")
+
+
+def _ensure_commit(journal: Journal, proposal: Proposal, ports: Ports) -> CommitSha:
+    """The one commit of the proposal at the tip of its branch. Raises Refused where the branch is somebody else's."""
+    repo, edit = proposal.place.repo, proposal.edit
+    there = ports.forge.branch_head(repo, proposal.branch)
+    expected = there if there is not None and there == journal.life.branch_head else None
+    subject = proposal.finding.subject
+    message = commit_message(
+        subject=subject,
+        cluster=proposal.place.cluster,
+        changes=proposal.finding.changes,
+        proposal=proposal.id,
+        nonce=f"{proposal.fingerprint[:12]}.{proposal.generation}",
+    )
+    at = journal.life.planned_at or journal.now
+    head = ports.forge.commit_files(repo, proposal.branch, proposal.base, expected, {edit.path: edit.content}, message, at)
+    if head is not None:
+        return head
+    found = ports.forge.branch_head(repo, proposal.branch)
+    if found is not None and is_exactly_ours(proposal, found, ports):
+        return found
+    raise Refused(f"branch {proposal.branch} of {repo} holds something that is not ours: hands off")
+
+
+def is_exactly_ours(proposal: Proposal, head: CommitSha, ports: Ports) -> bool:
+    """True where `head` is one commit by us on the plan's base, changing exactly what the plan says (security: a name proves nothing)."""
+    commits = ports.forge.commits(proposal.place.repo, proposal.base, head)
+    if len(commits) != 1 or commits[0].parents != (proposal.base,) or commits[0].author != ports.forge.login:
+        return False
+    changes = ports.forge.merge_changes(proposal.place.repo, proposal.base, head)
+    return changes is not None and dict(changes) == {proposal.edit.path: proposal.edit.content}
+
+
+def _body(journal: Journal, judged: Judged) -> str:
+    if judged.governance is None:
+        raise Refused("without readable rules nothing opens")
+    proposal = journal.life.planned()
+    wording = journal.ports.wording
+    return words.body(proposal, judged.facts.cluster, judged.verdict, judged.governance, proposal.valid_at, wording=wording)

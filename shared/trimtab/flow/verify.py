@@ -1,0 +1,189 @@
+"""After the merge, and for everything that was lost: applied? healthy? saved? then expire, sweep and seal.
+
+It believes the world, not the events: a webhook that never came is made up for here.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from trimtab.errors import BadInput, Refused, Upstream
+from trimtab.flow.cards import tell
+from trimtab.flow.effects import owes_close
+from trimtab.flow.facts import nonproduction_since
+from trimtab.flow.life import STREAMS, Journal, Life, fold, until_settled
+from trimtab.flow.measure import measure
+from trimtab.flow.wake import AGAIN, Wake, served_by
+from trimtab.lifecycle import Event, State
+from trimtab.ports import Ports
+from trimtab.records import Cluster, Entry, Pool, Proposal, ProposalId
+from trimtab.savings.verify import is_decided
+
+APPLY_WITHIN = timedelta(hours=24)
+LEFT_BEHIND = timedelta(minutes=10)
+ASKED_FOR = timedelta(days=7)
+WORKING_DAYS_ASKED_FOR = 3
+"""In production, where a decision is about what is known now."""
+MEASURED_FOR = timedelta(days=30)
+"""After this a healthy pool is let go of, even where the bill cannot say what the change saved."""
+_WATCHED = (State.OPEN, State.AWAITING, State.APPROVED, State.MERGING, State.EXPIRED, State.HUMAN_OWNED)
+SWEPT = "sweep/waiting"
+
+
+def verify(_wake: Wake, ports: Ports, now: datetime) -> str:
+    """Every proposal that is not over: look at the world and record what is true. Then seal the day and sweep.
+
+    What fails for one proposal keeps no other from being looked at. Raises Upstream at the end where something did.
+    """
+    stop = ports.permit.stop_reason()
+    if stop:
+        raise Refused(f"nothing is verified: {stop}")
+    told: list[str] = []
+    failures: list[str] = []
+    for stream, entry in sorted(ports.ledger.heads(STREAMS).items()):
+        proposal = ProposalId(stream.removeprefix(STREAMS))
+        try:
+            told.append(_look_at(proposal, entry, ports, now))
+        except (BadInput, Refused) as error:
+            ports.log.warning("verify.refused", proposal=proposal, input=str(error))
+            told.append(f"{proposal}: {error}")
+        except Upstream as error:
+            failures.append(f"{proposal}: {error}")
+    ports.ledger.seal(f"{now:%Y-%m-%d}", now)
+    sweep_inbox(ports, now)
+    if failures:
+        raise Upstream("; ".join(failures))
+    return "; ".join(line for line in told if line) or "nothing to verify"
+
+
+def _look_at(proposal: ProposalId, entry: Entry, ports: Ports, now: datetime) -> str:
+    life = fold(entry)
+    if life.state in (State.MERGED, State.APPLIED):
+        return check(proposal, ports, now)
+    if is_overdue(life, ports, now):
+        return expire(proposal, ports, now)
+    # A proposal that is planned again has a pull request already, and people may be acting on it.
+    is_watched = life.state in _WATCHED or (life.state is State.PLANNED and life.pull_request is not None) or owes_close(life)
+    return sweep(proposal, entry.n, ports, now) if is_watched and now - entry.at >= LEFT_BEHIND else ""
+
+
+# ── what was lost ────────────────────────────────────────────────────────────────────────────────────────────────────
+def sweep(proposal: ProposalId, n: int, ports: Ports, now: datetime) -> str:
+    """Wake `merge` for a proposal that nothing woke since its last entry; the same entry wakes it once per hour at most."""
+    ports.inbox.put(f"inbox/decide/{proposal}.{n}.{now:%Y%m%dT%H}", b"{}")
+    return f"{proposal}: woken"
+
+
+def sweep_inbox(ports: Ports, now: datetime) -> None:
+    """What waited at the last sweep and waits still was lost on its way: its function is woken for it, once an hour."""
+    waiting = [key for key in ports.inbox.pending() if not key.startswith((AGAIN, "inbox/clock/verify/"))]
+    before = (ports.documents.find(SWEPT) or {}).get("keys")
+    lost = {served_by(key) for key in waiting if isinstance(before, list) and key in before}
+    for function in sorted(filter(None, lost)):
+        ports.inbox.put(f"{AGAIN}{function}/{now:%Y-%m-%dT%HZ}", b"{}")
+    ports.documents.publish(SWEPT, {"keys": list(waiting)})
+
+
+# ── what nobody decided ──────────────────────────────────────────────────────────────────────────────────────────────
+def is_overdue(life: Life, ports: Ports, now: datetime) -> bool:
+    """True where a decision was asked for long enough ago, and the last yes was long enough ago too."""
+    if life.state not in (State.AWAITING, State.APPROVED) or life.asked_at is None:
+        return False
+    since = max((life.asked_at, *(approval.at for approval in life.approvals)))
+    if now < after_working_days(since, WORKING_DAYS_ASKED_FOR):
+        return False
+    cluster = ports.palette.cluster(life.planned().finding.subject.cluster_uid)
+    return now >= since + ASKED_FOR or nonproduction_since(ports, cluster) is None
+
+
+def after_working_days(start: datetime, days: int) -> datetime:
+    """The same time of day, that many working days later."""
+    at = start
+    while days:
+        at += timedelta(days=1)
+        days -= at.weekday() < 5
+    return at
+
+
+def expire(proposal: ProposalId, ports: Ports, now: datetime) -> str:
+    """Close the request, not the pull request: a click, a review or fresh evidence asks again."""
+
+    def step() -> str:
+        journal = Journal.open(ports, proposal, "verify", now)
+        if is_overdue(journal.life, ports, now):
+            journal.move(Event.EXPIRED, f"asked on {journal.life.asked_at:%Y-%m-%d}, and nobody decided", approvals=(), asked_at=None)
+        tell(journal, ports)
+        return f"{proposal} is {journal.life.state}"
+
+    return until_settled(step)
+
+
+# ── what was merged ──────────────────────────────────────────────────────────────────────────────────────────────────
+def check(proposal: ProposalId, ports: Ports, now: datetime) -> str:
+    """One merged change: is it in the live pool, is the pool well, did it save what it promised?"""
+
+    def step() -> str:
+        journal = Journal.open(ports, proposal, "verify", now)
+        cluster = ports.palette.cluster(journal.life.planned().finding.subject.cluster_uid)
+        if journal.life.state is State.MERGED:
+            _applied(journal, cluster, now)
+        if journal.life.state is State.APPLIED:
+            _measured(journal, cluster, ports, now)
+        tell(journal, ports)
+        return f"{proposal} is {journal.life.state}"
+
+    return until_settled(step)
+
+
+def _applied(journal: Journal, cluster: Cluster | None, now: datetime) -> None:
+    proposal = journal.life.planned()
+    pool = cluster.pool(proposal.finding.subject.pool) if cluster else None
+    if pool is not None and shows(pool, proposal):
+        journal.move(Event.APPLIED, f"Palette shows {_values(pool, proposal)}")
+    elif journal.life.merged_at and now - journal.life.merged_at > APPLY_WITHIN and not _said(journal, "not-applied"):
+        saw = _values(pool, proposal) if pool else "no such pool"
+        journal.note("not-applied", f"merged over {APPLY_WITHIN // timedelta(hours=1)} hours ago, and Palette still shows {saw}")
+
+
+def _said(journal: Journal, kind: str) -> bool:
+    return any(
+        entry.kind == kind and entry.at >= (journal.life.merged_at or entry.at) for entry in journal.ports.ledger.entries(journal.stream)
+    )
+
+
+def shows(pool: Pool, proposal: Proposal) -> bool:
+    """True where the live pool has every value that was merged; a count that the autoscaler moves is not waited for."""
+    changes = [change for change in proposal.finding.changes if not (pool.is_autoscaled and change.field == "count")]
+    return all(_READ.get(change.field, _unreadable)(pool) == change.new for change in changes or proposal.finding.changes)
+
+
+def _unreadable(_pool: Pool) -> None:
+    """A field that a live pool does not report."""
+
+
+_READ: dict[str, Callable[[Pool], str | None]] = {
+    "count": lambda pool: str(pool.count),
+    "min": lambda pool: None if pool.minimum is None else str(pool.minimum),
+    "max": lambda pool: None if pool.maximum is None else str(pool.maximum),
+    "instance_type": lambda pool: pool.instance_type,
+    "capacity_type": lambda pool: pool.capacity_type,
+}
+
+
+def _values(pool: Pool, proposal: Proposal) -> str:
+    return ", ".join(f"{change.field} = {_READ.get(change.field, _unreadable)(pool)}" for change in proposal.finding.changes)
+
+
+def _measured(journal: Journal, cluster: Cluster | None, ports: Ports, now: datetime) -> None:
+    """Record the outcome when what is known of it changed; verified only where the pool is known to be well."""
+    life = journal.life
+    outcome = measure(life, cluster, ports, now)
+    is_late = life.merged_at is not None and now - life.merged_at > MEASURED_FOR
+    if outcome.is_healthy and (is_decided(outcome) or is_late):
+        journal.move(Event.VERIFIED, "; ".join(outcome.notes), outcome=outcome)
+    elif life.outcome is not None and replace(outcome, days=life.outcome.days) == life.outcome:
+        return
+    elif outcome.is_healthy is False:
+        journal.move(Event.REGRESSED, "; ".join(outcome.notes), outcome=outcome)
+    else:
+        journal.note("measured", "; ".join(outcome.notes), outcome=outcome)

@@ -1,0 +1,107 @@
+"""Promise 4: the process dies at every single write, before it, after it, or without hearing the answer; the end is always the same."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.flow.flow_world import ONE, Died, Fault, Mode, World, faulty, fits, make_world, projection, shrink
+from tests.judgement import NOW, POLICY
+from trimtab.errors import Upstream
+from trimtab.lifecycle import State
+
+
+def _propose(world: World) -> None:
+    world.propose(shrink())
+
+
+def _webhook(world: World) -> None:
+    world.webhook()
+
+
+def _approve(world: World) -> None:
+    world.click("approve")
+
+
+def _reject(world: World) -> None:
+    world.click("reject")
+
+
+def _verify(world: World) -> None:
+    world.now = NOW + timedelta(hours=1)
+    world.apply()
+    world.measure()
+    world.tick_verify()
+
+
+def _vanish(world: World) -> None:
+    """The next day's run finds the pool right."""
+    world.now = NOW + timedelta(days=1)
+    world.measure()
+    world.propose(refusals=(fits(),))
+
+
+def _replan(world: World) -> None:
+    """The next day's run wants one node less still."""
+    world.now = NOW + timedelta(days=1)
+    world.measure()
+    world.propose(shrink(4, end=world.now.replace(hour=0)))
+
+
+Step = Callable[[World], None]
+LOOPS: dict[str, tuple[bytes, tuple[Step, ...], State]] = {
+    "approved": (ONE, (_propose, _webhook, _approve, _verify), State.APPLIED),
+    "by itself": (POLICY, (_propose, _webhook), State.MERGED),
+    "rejected": (ONE, (_propose, _reject), State.REJECTED),
+    "superseded": (ONE, (_propose, _vanish), State.SUPERSEDED),
+    "replanned": (ONE, (_propose, _replan), State.AWAITING),
+}
+
+
+def _run(world: World, steps: tuple[Step, ...], fault: Fault) -> None:
+    """Step after step; one that died is delivered again, as its queue does, and then all goes well."""
+    healthy = world.ports
+    world.ports = faulty(healthy, fault)
+    for step in steps:
+        try:
+            step(world)
+        except (Died, Upstream):
+            world.ports = healthy
+            step(world)
+
+
+MODES: tuple[Mode, Mode] = ("after", "lost")
+CASES = [
+    ("approved", "after", "after"),
+    ("approved", "lost", "lost"),
+    *((loop, *MODES) for loop in ("rejected", "superseded", "replanned")),
+]
+"""(loop, how it ends at odd writes, and at even ones). Dying before the write n + 1 is dying after the write n."""
+
+
+@pytest.mark.parametrize(("loop", "odd", "even"), CASES)
+def test_whichever_write_the_process_dies_at_the_end_is_the_same(loop: str, odd: Mode, even: Mode, tmp_path: Path) -> None:
+    policy, steps, end = LOOPS[loop]
+    undisturbed, fault = make_world(tmp_path / "whole", policy), Fault(0)
+    _run(undisturbed, steps, fault)
+    wanted = projection(undisturbed)
+    assert undisturbed.life().state is end
+
+    different = {}
+    for k in range(1, len(fault.seen) + 1):
+        world = make_world(tmp_path / f"{k}", policy)
+        _run(world, steps, Fault(k, odd if k % 2 else even))
+        found = projection(world)
+        if found != wanted:
+            different[f"{k}: {fault.seen[k - 1]}"] = {name: value for name, value in found.items() if value != wanted[name]}
+
+    assert different == {}
+
+
+def test_dying_before_the_very_first_write_changes_nothing(tmp_path: Path) -> None:
+    world = make_world(tmp_path, ONE)
+
+    _run(world, (_propose,), Fault(1, "before"))
+
+    assert (world.life().state, len(world.cards())) == (State.AWAITING, 1)
