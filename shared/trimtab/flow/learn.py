@@ -1,0 +1,185 @@
+"""Fresh summaries, or the clock: forecasts and anomalies per audience, owner suggestions for those who may see everything.
+
+An audience's documents are made from its own summaries alone. Nothing here books anything: it writes documents and, for a surprise of
+the last days, one notice that `alert` tells once.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from trimtab.analysis.anomalies import anomalies
+from trimtab.analysis.forecast import forecast
+from trimtab.attribution.suggest import Example, NoSuggestion, OwnerModel, Suggestion, owned, refused, suggest, too_little, unowned
+from trimtab.attribution.summary import Summary
+from trimtab.errors import BadInput, Refused
+from trimtab.flow.codec import dump, load
+from trimtab.flow.wake import Wake
+from trimtab.ports import Ports
+from trimtab.records import Anomaly, Forecast, Json, NoForecast
+
+NEWS = timedelta(days=4)
+"""A surprise older than this is in the report and wakes nobody."""
+SETTLING = timedelta(days=2)
+"""Bills of the newest days still grow: there too little is no news yet."""
+SMALLEST = Decimal(1)
+"""A surprise under one unit of its currency wakes nobody."""
+MODEL = "models/owners"
+REST = "idle or without owner"
+
+Days = dict[date, Decimal]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CostSeries:
+    """One audience's daily effective cost in one currency, and its parts where the audience may see all."""
+
+    scope: str
+    team: str
+    """The team's name; "" = everybody's."""
+    currency: str
+    days: Days
+    parts: Mapping[str, Days]
+    """Each team's days, and what is nobody's; () for a team's own series."""
+
+
+def learn(_wake: Wake, ports: Ports, now: datetime) -> str:
+    """Everything that can be learned from the summaries as they are now; the same summaries give the same documents."""
+    summaries = read_summaries(ports)
+    if not summaries:
+        raise BadInput("no summaries yet: ingest a bill and allocate first")
+    as_of = now.date() - timedelta(days=1)
+    every = [series for scope, own in summaries.items() for series in series_of(scope, own)]
+    told = _outlooks(every, ports, as_of)
+    made = _suggestions(summaries, ports)
+    return f"{len(summaries)} audiences to {as_of}: {told} surprises told, {made} owners suggested"
+
+
+# ── The series ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def read_summaries(ports: Ports) -> dict[str, list[Summary]]:
+    """Every summary by audience, oldest period first."""
+    found: dict[str, list[Summary]] = defaultdict(list)
+    for key in ports.documents.keys("summaries/"):
+        document = ports.documents.find(key)
+        if document is not None:
+            found[key.split("/")[1]].append(Summary.from_json(document))
+    return dict(sorted(found.items()))
+
+
+def series_of(scope: str, summaries: Sequence[Summary]) -> list[CostSeries]:
+    """An audience's series, one per currency. A late correction's day may stand in two periods: both are its cost."""
+    totals: dict[str, Days] = defaultdict(dict)
+    teams: dict[str, dict[str, Days]] = defaultdict(lambda: defaultdict(dict))
+    for line in (line for summary in summaries for line in summary.daily):
+        days = totals[line.currency] if line.team is None else teams[line.currency][line.team]
+        day = date.fromisoformat(line.day)
+        days[day] = days.get(day, Decimal(0)) + line.amounts.effective
+    names = sorted({team for of_currency in teams.values() for team in of_currency})
+    return [
+        CostSeries(
+            scope=scope, currency=currency, days=totals[currency],
+            parts=_parts(totals[currency], teams[currency]) if scope == "all" else {},
+            team="" if scope == "all" else next(iter(names), scope.removeprefix("team-")),
+        )
+        for currency in sorted(totals)
+    ]  # fmt: skip
+
+
+def _parts(totals: Days, teams: Mapping[str, Days]) -> dict[str, Days]:
+    """The teams, and the rest of every day: idle capacity and what no rule gives an owner."""
+    rest = {day: total - sum((days.get(day, Decimal(0)) for days in teams.values()), Decimal(0)) for day, total in totals.items()}
+    return {**teams, REST: rest}
+
+
+# ── Forecasts and anomalies ──────────────────────────────────────────────────────────────────────────────────────────
+def _outlooks(every: Sequence[CostSeries], ports: Ports, as_of: date) -> int:
+    """Publish every audience's documents; how many surprises were handed to `alert`."""
+    forecasts: dict[str, list[Json]] = defaultdict(list)
+    unusual: dict[str, list[Json]] = defaultdict(list)
+    told = 0
+    for number, series in enumerate(every):
+        ports.progress.step("learning from daily costs", number, len(every))
+        forecasts[series.scope].append({"currency": series.currency, **dump(outlook(series, as_of))})
+        found, refusal = surprises(series, as_of)
+        unusual[series.scope].append({"currency": series.currency, "refused": refusal, "anomalies": [dump(item) for item in found]})
+        told += sum(_tell(series, item, ports) for item in found if _is_news(item, as_of))
+    for scope, made in forecasts.items():
+        ports.documents.publish(f"forecasts/{scope}", {"as_of": as_of.isoformat(), "forecasts": made})
+        ports.documents.publish(f"anomalies/{scope}", {"as_of": as_of.isoformat(), "series": unusual[scope]})
+    return told
+
+
+def outlook(series: CostSeries, as_of: date) -> Forecast | NoForecast:
+    """The month that the day after `as_of` belongs to."""
+    return forecast(series.days, as_of, month=as_of + timedelta(days=1))
+
+
+def surprises(series: CostSeries, as_of: date) -> tuple[tuple[Anomaly, ...], str]:
+    """Unusual days up to `as_of`, or why none can be told apart."""
+    days = {day: value for day, value in series.days.items() if day <= as_of}
+    try:
+        found = anomalies(days, series.parts)
+    except Refused as refusal:
+        return (), str(refusal)
+    return tuple(item for item in found if item.score > 0 or item.day <= as_of - SETTLING), ""
+
+
+def _is_news(anomaly: Anomaly, as_of: date) -> bool:
+    return as_of - anomaly.day < NEWS and abs(anomaly.actual - anomaly.expected) >= SMALLEST
+
+
+def _tell(series: CostSeries, anomaly: Anomaly, ports: Ports) -> bool:
+    """One notice into the inbox; the run of days it belongs to is its identity, so the same surprise is told once however it grows."""
+    identity = hashlib.sha256(repr((series.scope, series.currency, anomaly.since.isoformat())).encode()).hexdigest()[:32]
+    # `alert` finds a team's channel by the words of the name, so the whole's name has none that a team could have.
+    name = f"{series.team}, {anomaly.day}" if series.team else f"{anomaly.day}"
+    message = {
+        "id": identity, "name": name, "day": anomaly.since.isoformat(),
+        "actual": f"{anomaly.actual:.2f}", "expected": f"{anomaly.expected:.2f}", "currency": series.currency,
+    }  # fmt: skip
+    body = json.dumps({"source": "trimtab", "message": json.dumps(message, sort_keys=True)}, sort_keys=True).encode()
+    return ports.inbox.put(f"inbox/notice/{hashlib.sha256(body).hexdigest()}", body)
+
+
+# ── Owners ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _suggestions(summaries: Mapping[str, Sequence[Summary]], ports: Ports) -> int:
+    """suggestions/<period> of the newest period and suggestions/latest: a list for a person to review."""
+    whole = summaries.get("all", ())
+    if not whole:
+        return 0
+    newest = whole[-1]
+    teams = [summary for scope, own in summaries.items() if scope != "all" for summary in own]
+    examples = owned(teams)
+    left = unowned(newest, [summary for summary in teams if summary.period == newest.period])
+    made, abstained = _suggested(examples, left, ports)
+    document: Json = {
+        "period": newest.period, "learned_from": len(examples), "suggested": [dump(item) for item in made],
+        "not_suggested": [dump(item) for item in abstained],
+    }  # fmt: skip
+    ports.documents.publish(f"suggestions/{newest.period}", document)
+    ports.documents.publish("suggestions/latest", document)
+    return len(made)
+
+
+def _suggested(
+    examples: Sequence[Example], left: Sequence[tuple[str, str, Decimal]], ports: Ports
+) -> tuple[list[Suggestion], list[NoSuggestion]]:
+    reason = too_little(examples)
+    return ([], refused(left, reason)) if reason or not left else suggest(_model(examples, ports), left)
+
+
+def _model(examples: Sequence[Example], ports: Ports) -> OwnerModel:
+    """The stored model where it was learned from just these examples, else a new one."""
+    learned_from = hashlib.sha256(repr([(example.place, example.team) for example in examples]).encode()).hexdigest()
+    kept = ports.documents.find(MODEL)
+    if kept and kept.get("examples") == learned_from and isinstance(model := kept.get("model"), dict):
+        return load(OwnerModel, model, MODEL)
+    if ports.learner is None:
+        raise BadInput("learn: no learner in this bundle; install trimtab[learn]")
+    model = ports.learner.owners(examples)
+    ports.documents.publish(MODEL, {"examples": learned_from, "model": dump(model)})
+    return model
