@@ -1,0 +1,205 @@
+"""Changes and the people who decide on them: rightsize, propose, proposals, show, approve, reject, snooze, verify, edit."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
+from trimtab.cli.output import print_json, print_table, say
+from trimtab.cli.session import Session, acting, deciding, reading
+from trimtab.cli.story import print_findings, print_refusals, proposal_row, show_proposal
+from trimtab.errors import BadInput, Refused
+from trimtab.flow.life import STREAMS, Life, fold
+from trimtab.flow.merge import Decision, decide
+from trimtab.flow.propose import Analysis, analyze_cluster, latest_analyses, open_run, plan, plan_of
+from trimtab.ports import Ports
+from trimtab.records import FieldChange, Layout, Person, ProposalId
+
+ProposalArgument = Annotated[str, typer.Argument(metavar="ID", help="prop-…")]
+AsOption = Annotated[str, typer.Option("--as", help="who decides: a person's id in owners.yaml; file:// stores only")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("rightsize", help="Findings and refusals, each with its evidence.")(rightsize)
+    app.command("propose", help="Plan, analyze, judge and open.")(propose)
+    app.command("proposals", help="Every proposal and where it stands.")(proposals)
+    app.command("show", help="One proposal as its reviewer sees it.")(show)
+    app.command("approve", help="Approve a proposal.")(approve)
+    app.command("reject", help="Reject a proposal.")(reject)
+    app.command("snooze", help="Leave a proposal alone for two weeks.")(snooze)
+    app.command("edit", help="One surgical edit of a file, shown as a diff.")(edit)
+
+
+def rightsize(
+    pool: Annotated[str | None, typer.Option("--pool", help="CLUSTER/POOL", metavar="CLUSTER/POOL")] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Analyze now, without opening anything."""
+    with acting(store, config) as session:
+        run = run_name(session.now)
+        plan(run, session.ports, session.now, notify=False)
+        frozen = plan_of(run, session.ports)
+        for uid in frozen.clusters:
+            analyze_cluster(frozen, uid, session.ports, notify=False)
+        analyses = latest_analyses(run, session.ports)
+        names: dict[str, str] = {cluster.uid: cluster.name for cluster in session.ports.palette.clusters()}
+    print_analyses(analyses, names, pool, output)
+
+
+def run_name(now: datetime) -> str:
+    """A run made by hand."""
+    return f"run-{now:%Y%m%dt%H%M}z"
+
+
+def print_analyses(analyses: list[Analysis], names: dict[str, str], pool: str | None, output: Format) -> None:
+    """Findings, then refusals."""
+    findings = [
+        item for analysis in analyses for item in analysis.findings if _wanted(names, item.subject.cluster_uid, item.subject.pool, pool)
+    ]
+    refusals = [item for analysis in analyses for item in analysis.refusals if _wanted(names, item.cluster_uid, item.pool, pool)]
+    if output is Format.JSON:
+        print_json({"findings": findings, "refusals": refusals})
+        return
+    print_findings(findings, names)
+    print_refusals(refusals, names)
+
+
+def _wanted(names: dict[str, str], uid: str, pool: str, wanted: str | None) -> bool:
+    return wanted is None or wanted == f"{names.get(uid, '?')}/{pool}"
+
+
+def propose(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="analyze and show, open nothing")] = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """One whole run, here and now."""
+    if dry_run:
+        rightsize(None, store, config, output)
+        return
+    with acting(store, config) as session:
+        run = run_name(session.now)
+        plan(run, session.ports, session.now, notify=False)
+        frozen = plan_of(run, session.ports)
+        for number, uid in enumerate(frozen.clusters):
+            session.ports.progress.step("analyzing clusters", number, len(frozen.clusters))
+            analyze_cluster(frozen, uid, session.ports, notify=False)
+        session.ports.progress.step("analyzing clusters", len(frozen.clusters), len(frozen.clusters))
+        say(open_run(frozen, session.ports, session.now))
+    proposals(store, config, output)
+
+
+def proposals(store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE) -> None:
+    """All proposals, newest state."""
+    with reading(store, config) as session:
+        rows = [proposal_row(life) for life in all_lives(session.ports)]
+    if output is Format.JSON:
+        print_json(rows)
+        return
+    columns = ("id", "pool", "change", "saving_list", "saving_effective", "risk", "tier", "state", "waits_for")
+    print_table(
+        "Proposals", columns, [tuple(row[column] for column in columns) for row in rows], numbers=("saving_list", "saving_effective")
+    )
+
+
+def all_lives(ports: Ports) -> list[Life]:
+    """Every proposal's folded state, in the order of their ids."""
+    return [life for _, entry in sorted(ports.ledger.heads(STREAMS).items()) if (life := fold(entry)).proposal]
+
+
+def show(proposal: ProposalArgument, store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE) -> None:
+    """One proposal with its diff, verdict and evidence."""
+    with reading(store, config) as session:
+        show_proposal(proposal, session.ports, output)
+
+
+def approve(proposal: ProposalArgument, who: AsOption, store: StoreOption = None, config: ConfigOption = None) -> None:
+    """Approve as a person."""
+    _decide("approve", proposal, who, "", store, config)
+
+
+def reject(
+    proposal: ProposalArgument,
+    who: AsOption,
+    reason: Annotated[str, typer.Option("--reason", help="why; it is remembered")],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Reject as a person."""
+    _decide("reject", proposal, who, reason, store, config)
+
+
+def snooze(proposal: ProposalArgument, who: AsOption, store: StoreOption = None, config: ConfigOption = None) -> None:
+    """Snooze as a person."""
+    _decide("snooze", proposal, who, "", store, config)
+
+
+def _decide(action: str, proposal: str, who: str, reason: str, store: str | None, config: str | None) -> None:
+    with deciding(store, config) as session:
+        life = fold(session.ports.ledger.head(f"{STREAMS}{proposal}"))
+        if life.proposal is None:
+            raise BadInput(f"{proposal}: no such proposal; trimtab proposals lists them")
+        key = f"local/{action}/{who}/{life.generation}/{life.pull_request.head if life.pull_request else ''}"
+        decision = Decision(proposal=ProposalId(proposal), action=action, person=_person(who, session, life), key=key, reason=reason)
+        typer.echo(decide(decision, session.ports, session.now))
+
+
+def _person(who: str, session: Session, life: Life) -> Person:
+    from trimtab.flow.governance import read_governance
+
+    people = read_governance(session.ports, life.planned().place.repo).people
+    for person in people:
+        if person.id == who:
+            return person
+    raise Refused(f"--as {who}: owners.yaml lists {', '.join(person.id for person in people) or 'nobody'}")
+
+
+def edit(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    pool: Annotated[str, typer.Option("--pool", help="name of the pool")],
+    changes: Annotated[
+        list[str], typer.Argument(metavar="key=value...", help="fields to set: count, min, max, instance_type, capacity_type")
+    ],
+    cluster: Annotated[str, typer.Option("--cluster", help="name of the cluster, where a file holds several")] = "",
+    layout: Annotated[
+        Path | None,
+        typer.Option("--layout", help="YAML with one layout, as in .trimtab/config.yaml; without it the known shapes are tried"),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="write the file")] = False,
+) -> None:
+    """Show, and with --write make, one edit."""
+    from trimtab.changes import edit_by_hand
+
+    wanted = tuple(_change(text) for text in changes)
+    planned = edit_by_hand(file.read_bytes(), file.name, pool, cluster, wanted, _layouts(layout))
+    sys_stdout(planned.diff)
+    if write:
+        partial = file.with_name(file.name + ".trimtab-partial")
+        partial.write_bytes(planned.content)
+        partial.replace(file)
+
+
+def _change(text: str) -> FieldChange:
+    field, found, value = text.partition("=")
+    if not found or field not in ("count", "min", "max", "instance_type", "capacity_type", "cpu_cores", "memory_mib", "gpu_limit"):
+        raise BadInput(f"{text}: expected field=value with a field of count, min, max, instance_type, capacity_type")
+    return FieldChange(field=field, old="", new=value)  # type: ignore[arg-type]
+
+
+def _layouts(path: Path | None) -> tuple[Layout, ...]:
+    if path is None:
+        return ()
+    from trimtab.policy.rules import parse_layout
+
+    return (parse_layout(path.read_bytes(), path.name),)
+
+
+def sys_stdout(text: str) -> None:
+    """Text as it is: a diff's bytes are the answer."""
+    typer.echo(text, nl=not text.endswith("\n"))

@@ -1,0 +1,145 @@
+"""Running it: status, stop, resume, verify, report, serve, invoke, init."""
+
+import json
+import os
+import secrets
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trimtab import wiring
+from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
+from trimtab.cli.output import print_json, print_table, say
+from trimtab.cli.session import acting, deciding, reading
+from trimtab.errors import BadInput
+from trimtab.flow.wake import Wake, tick_key
+
+
+class CloudName(StrEnum):
+    """Whose event shapes and entry points."""
+
+    AWS = "aws"
+    GCP = "gcp"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("status", help="The permit, the queue, and how far usage reaches per cluster.")(status)
+    app.command("stop", help="Stop all writing now; anybody may.")(stop)
+    app.command("resume", help="Allow writing again.")(resume)
+    app.command("verify", help="Applied, healthy, saved? And sweep what was lost.")(verify)
+    app.command("report", help="Showback from summaries.")(report)
+    app.command("serve", help="The local page.")(serve)
+    app.command("invoke", help="Call a function's entry point with an event file.")(invoke)
+    app.command("init", help="A new GitOps repo from the starter.")(init)
+
+
+def status(store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE) -> None:
+    """Green or red per item."""
+    with reading(store, config) as session:
+        ports = session.ports
+        stopped = ports.permit.stop_reason()
+        rows: list[tuple[str, str, str]] = [("writing", "red" if stopped else "green", stopped or "allowed")]
+        waiting = ports.inbox.pending()
+        rows.append(("inbox", "green" if not waiting else "yellow", f"{len(waiting)} waiting"))
+        for key in ports.documents.keys("demand/"):
+            document = ports.documents.find(key) or {}
+            rows.append((f"usage of {document.get('cluster')}", "green", f"newest hour {document.get('hour')}"))
+    print_json(
+        [{"item": item, "state": state, "detail": detail} for item, state, detail in rows]
+    ) if output is Format.JSON else print_table("Status", ("item", "state", "detail"), rows)
+
+
+def stop(
+    reason: Annotated[str, typer.Option("--reason")],
+    who: Annotated[str, typer.Option("--as")],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Add a stop."""
+    with deciding(store, config) as session:
+        session.ports.permit.stop(by=who, reason=reason, at=session.now)
+    say(f"stopped by {who}: {reason}")
+
+
+def resume(
+    reason: Annotated[str, typer.Option("--reason")],
+    who: Annotated[str, typer.Option("--as")],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take the stop away; the store's operator only."""
+    with deciding(store, config) as session:
+        session.ports.permit.resume(by=who, reason=reason, at=session.now)
+    say(f"writing is allowed again, says {who}: {reason}")
+
+
+def verify(store: StoreOption = None, config: ConfigOption = None) -> None:
+    """One verify run, now."""
+    from trimtab.flow.verify import verify as verify_now
+
+    with acting(store, config) as session:
+        typer.echo(verify_now(Wake(key=tick_key("verify", session.now)), session.ports, session.now))
+
+
+def report(
+    period: Annotated[str | None, typer.Option("--period", metavar="YYYY-MM")] = None,
+    out: Annotated[Path, typer.Option("--out", help="folder for the files")] = Path("report"),
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Render showback files."""
+    from trimtab.flow.report import render_files
+
+    with reading(store, config) as session:
+        files = render_files(session.ports, f"p-{period}" if period else None)
+    if not files:
+        raise BadInput("no summaries yet: ingest a bill and allocate first")
+    for name, content in files.items():
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        typer.echo(str(path))
+
+
+def serve(
+    port: Annotated[int, typer.Option("--port", help="loopback port")] = 8765, store: StoreOption = None, config: ConfigOption = None
+) -> None:
+    """Serve the page until interrupted; the functions that it wakes find their store in the environment, as in a cloud."""
+    from trimtab.cli.page import serve_page
+
+    with acting(store, config) as session:
+        settings = session.ports.settings
+        os.environ["TRIMTAB_STORE"] = settings.store
+        wiring.ports.cache_clear()
+        serve_page(session.ports, lambda: wiring.now(settings), port, secrets.token_bytes(32))
+
+
+def invoke(
+    function: Annotated[str, typer.Argument()],
+    event: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    cloud: Annotated[CloudName, typer.Option("--cloud", help="whose shape the event has")] = CloudName.AWS,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """What a cloud would do with this event."""
+    from trimtab.demo import cloud as local
+
+    try:
+        value = json.loads(event.read_text())
+    except ValueError as error:
+        raise BadInput(f"{event}: not JSON: {error}") from None
+    with acting(store, config) as session:
+        answer = local.invoke(function, cloud.value, value, session.ports.settings)
+    print_json(answer)
+
+
+def init(folder: Annotated[Path, typer.Argument(help="a new or empty folder")]) -> None:
+    """Write the starter and say who must grant what."""
+    from trimtab.adapters.starter import GRANTS, write_starter
+
+    for path in write_starter(folder):
+        typer.echo(str(path))
+    say(GRANTS)

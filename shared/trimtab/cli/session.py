@@ -1,0 +1,69 @@
+"""Ports for one command: the deployment's settings, and on a demo's store the estate's outside world beside them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from trimtab import settings as deployment
+from trimtab import wiring
+from trimtab.adapters.logs import Quiet
+from trimtab.cli.progress import Bar
+from trimtab.errors import Refused
+from trimtab.ports import Ports
+from trimtab.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """What a command works with."""
+
+    ports: Ports
+    now: datetime
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for this command's temporary files."""
+        return wiring.scratch_directory(self.ports.settings)
+
+
+def default_store() -> str:
+    """The store of a command without --store."""
+    return deployment.load(os.environ).store
+
+
+@contextmanager
+def reading(store: str | None, config: str | None = None) -> Iterator[Session]:
+    """For commands that need the store alone: nothing else is started."""
+    yield _session(deployment.load(os.environ, store), config)
+
+
+@contextmanager
+def acting(store: str | None, config: str | None = None) -> Iterator[Session]:
+    """For commands that speak to Palette, Slack or the forge; a demo's store brings its own, at its own time."""
+    settings = deployment.load(os.environ, store)
+    if not settings.is_demo:
+        yield _session(settings, config)
+        return
+    from trimtab.demo.run import afterwards
+    from trimtab.demo.world import running
+
+    with running(settings), afterwards():
+        yield _session(deployment.load(os.environ, settings.store), config)
+
+
+@contextmanager
+def deciding(store: str | None, config: str | None = None) -> Iterator[Session]:
+    """For commands with which a person decides by name: only where the store and the forge are on our own disk."""
+    settings = deployment.load(os.environ, store)
+    if not settings.is_local or any(repository.forge != "local" for repository in settings.repositories):
+        raise Refused(f"{settings.store}: --as decides on file:// stores with a local repo only; elsewhere decide in Slack or on the forge")
+    with acting(store, config) as session:
+        yield session
+
+
+def _session(settings: Settings, config: str | None) -> Session:
+    settings = settings.model_copy(update={"config_dir": str(Path(config).absolute())}) if config else settings
+    return Session(ports=wiring.build(settings, log=Quiet(), progress=Bar()), now=wiring.now(settings))

@@ -1,0 +1,256 @@
+"""What happened, told for people: the demo's ending, one proposal, one row."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from rich.syntax import Syntax
+from rich.text import Text
+from rich.tree import Tree
+
+from trimtab import wiring
+from trimtab.adapters.logs import Quiet
+from trimtab.attribution.summary import Summary
+from trimtab.cli.options import Format
+from trimtab.cli.output import console, print_gap, print_json, print_table, shown
+from trimtab.errors import BadInput
+from trimtab.flow.life import STREAMS, Life, fold
+from trimtab.flow.propose import latest_analyses
+from trimtab.lifecycle import State, is_over
+from trimtab.ports import Ports
+from trimtab.records import Entry, Finding, Measure, Reconciliation, Refusal, Tier
+from trimtab.settings import Settings
+
+
+def proposal_row(life: Life) -> dict[str, object]:
+    """One proposal as one line."""
+    proposal = life.planned()
+    finding, verdict = proposal.finding, life.verdict
+    return {
+        "id": proposal.id,
+        "cluster_uid": finding.subject.cluster_uid,
+        "pool": f"{proposal.place.cluster}/{proposal.place.pool}",
+        "change": ", ".join(f"{change.field} {change.old} → {change.new}" for change in finding.changes),
+        "rule": finding.rule,
+        "saving_list": finding.saving_list.amount,
+        "saving_effective": finding.saving_effective.amount if finding.saving_effective else None,
+        "currency": finding.saving_list.currency,
+        "risk": verdict.risk.word if verdict else None,
+        "tier": str(verdict.tier) if verdict else None,
+        "state": str(life.state),
+        "team": proposal.team,
+        "pull_request": life.pull_request.url if life.pull_request else None,
+        "waits_for": waits_for(life),
+        "merged_by": life.merged_by or None,
+    }
+
+
+def waits_for(life: Life) -> str:
+    """Whom or what a proposal waits for; "" where it does not wait."""
+    if life.verdict is None or is_over(life.state) or life.state in (State.MERGED, State.APPLIED):
+        return ""
+    if life.state in (State.AWAITING, State.OPEN, State.EXPIRED) and life.verdict.approvers and life.verdict.tier is not Tier.REPORT:
+        people = " or ".join(life.verdict.approvers)
+        return f"two of {', '.join(life.verdict.approvers)}" if life.verdict.tier is Tier.TWO else people
+    return ", ".join(line.rule for line in life.verdict.reasons if line.effect != "informs")
+
+
+# ── The demo's ending ────────────────────────────────────────────────────────────────────────────────────────────────
+def demo_story(settings: Settings) -> dict[str, Any]:
+    """Everything the demo ends with."""
+    ports = wiring.build(settings, log=Quiet())
+    latest = ports.documents.find("runs/latest") or {}
+    analyses = latest_analyses(str(latest["run"]), ports) if latest else []
+    not_opened = (ports.documents.find(f"runs/{latest.get('run')}/refused") or {}).get("refusals")
+    lives = [life for _, entry in sorted(ports.ledger.heads(STREAMS).items()) if (life := fold(entry)).proposal]
+    summaries = [Summary.from_json(document) for key in ports.documents.keys("summaries/all/") if (document := ports.documents.find(key))]
+    names = {uid: str((ports.documents.find(f"demand/{uid}") or {}).get("cluster") or uid) for uid in {a.cluster_uid for a in analyses}}
+    return {
+        "reconciliations": total(item for summary in summaries for item in summary.reconciliations),
+        "teams": teams(summaries),
+        "findings": [finding for analysis in analyses for finding in analysis.findings],
+        "refusals": [refusal for analysis in analyses for refusal in analysis.refusals],
+        "not_opened": not_opened or [],
+        "proposals": [proposal_row(life) for life in lives],
+        "decisions": [{"pool": proposal_row(life)["pool"], "state": str(life.state), "why": why(life)} for life in lives],
+        "clusters": names,
+    }
+
+
+def total(items: Iterable[Reconciliation]) -> list[Reconciliation]:
+    """Reconciliations of all periods, added per measure and currency; never across currencies."""
+    sums: dict[tuple[Measure, str], list[Decimal]] = {}
+    for item in items:
+        row = sums.setdefault((item.measure, item.currency), [Decimal(0)] * 5)
+        for index, name in enumerate(("billed", "allocated", "idle", "unallocated", "not_kubernetes")):
+            row[index] += getattr(item, name)
+    return [
+        Reconciliation(
+            measure=measure, currency=currency, billed=row[0], allocated=row[1], idle=row[2], unallocated=row[3], not_kubernetes=row[4]
+        )
+        for (measure, currency), row in sorted(sums.items())
+    ]
+
+
+def teams(summaries: list[Summary]) -> list[dict[str, object]]:
+    """Effective cost per team over all periods, largest first."""
+    sums: dict[tuple[str, str], Decimal] = {}
+    for summary in summaries:
+        for line in summary.by_team:
+            key = (line.name or "nobody yet", line.currency)
+            sums[key] = sums.get(key, Decimal(0)) + line.amounts.effective
+    return [
+        {"team": team, "currency": currency, "effective": amount}
+        for (team, currency), amount in sorted(sums.items(), key=lambda item: -item[1])
+    ]
+
+
+def why(life: Life) -> str:
+    """One line: why it merged, or what it waits for."""
+    verdict = life.verdict
+    if life.merged_at and life.merged_by == "trimtab" and verdict and verdict.tier is Tier.AUTO:
+        return "merged by itself: low risk, proven non-production, inside the change window, and the forge would have caught a moved base"
+    if life.merged_at:
+        people = ", ".join(f"{approval.person} in {approval.via}" for approval in life.approvals)
+        return f"merged after {people} approved" if people else "merged by a person on the forge"
+    if life.memory and life.state in (State.REJECTED, State.SNOOZED, State.IGNORED):
+        return f"{life.memory[-1].kind} by {life.memory[-1].by}: {life.memory[-1].reason or 'no reason given'}"
+    return f"waits for {waits_for(life)}" if waits_for(life) else ""
+
+
+def print_story(story: Mapping[str, Any]) -> None:
+    """The demo's ending as tables."""
+    print_reconciliations(story["reconciliations"])
+    print_shares(story["reconciliations"])
+    print_gap()
+    print_table(
+        "Whose cost it is (effective, all periods)",
+        ("team", "currency", "effective"),
+        [tuple(row.values()) for row in story["teams"]],
+        numbers=("effective",),
+    )
+    print_gap()
+    names = story["clusters"]
+    print_findings(story["findings"], names)
+    print_gap()
+    print_refusals(story["refusals"], names)
+    print_gap()
+    if story["not_opened"]:
+        print_table(
+            "Found, and not opened",
+            ("pool", "why"),
+            [(f"{names.get(row['cluster_uid'])}/{row['pool']}", row["reason"]) for row in story["not_opened"]],
+        )
+        print_gap()
+    columns = ("pool", "change", "saving_list", "saving_effective", "risk", "tier", "state")
+    print_table(
+        "Pull requests",
+        columns,
+        [tuple(row[column] for column in columns) for row in story["proposals"]],
+        numbers=("saving_list", "saving_effective"),
+    )
+    print_gap()
+    print_table("What became of each", ("pool", "state", "why"), [(row["pool"], row["state"], row["why"]) for row in story["decisions"]])
+
+
+def print_reconciliations(rows: list[Reconciliation]) -> None:
+    """Promise 1 as a table: the four parts, and their difference from the bill."""
+    columns = ("measure", "currency", "billed", "allocated", "idle", "unallocated", "not_kubernetes", "difference")
+    print_table("Where each dollar went", columns, [tuple(getattr(row, column) for column in columns) for row in rows], numbers=columns[2:])
+
+
+def print_shares(rows: list[Reconciliation]) -> None:
+    """Idle and unallocated as shares of the Kubernetes cost."""
+    for row in rows:
+        kubernetes = row.allocated + row.idle + row.unallocated
+        if row.measure == "EffectiveCost" and kubernetes > 0:
+            idle, ownerless = row.idle / kubernetes, row.unallocated / kubernetes
+            amount = f"{kubernetes:,.2f} {row.currency}"
+            console().print(shown(f"Of {amount} on Kubernetes (effective), {idle:.1%} was idle and {ownerless:.1%} has no owner."))
+
+
+def print_findings(findings: Iterable[Finding], names: Mapping[str, str]) -> None:
+    """What is worth changing, with both savings a month."""
+    columns = ("pool", "rule", "change", "saving/month (list)", "(effective)", "judged")
+    rows = [
+        (
+            f"{names.get(item.subject.cluster_uid, item.subject.cluster_uid)}/{item.subject.pool}",
+            item.rule,
+            ", ".join(f"{change.field} {change.old} → {change.new}" for change in item.changes),
+            item.saving_list.amount,
+            item.saving_effective.amount if item.saving_effective else None,
+            f"{item.evidence.judged_days} d",
+        )
+        for item in findings
+    ]
+    print_table("Worth changing", columns, rows, numbers=columns[3:])
+
+
+def print_refusals(refusals: Iterable[Refusal], names: Mapping[str, str]) -> None:
+    """What is left alone, and why."""
+    rows = [(f"{names.get(item.cluster_uid, item.cluster_uid)}/{item.pool}", item.rule, item.reason) for item in refusals]
+    print_table("Left alone, and why", ("pool", "rule", "reason"), rows)
+
+
+# ── One proposal ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def life_of(proposal: str, ports: Ports) -> Life:
+    """A proposal's state. Raises BadInput where there is none of that id."""
+    life = fold(ports.ledger.head(f"{STREAMS}{proposal}"))
+    if life.proposal is None:
+        raise BadInput(f"{proposal}: no such proposal; trimtab proposals lists them")
+    return life
+
+
+def show_proposal(proposal: str, ports: Ports, output: Format) -> None:
+    """Diff, saving, evidence, verdict."""
+    life = life_of(proposal, ports)
+    if output is Format.JSON:
+        print_json(proposal_row(life) | {"proposal": life.proposal, "verdict": life.verdict, "approvals": life.approvals})
+        return
+    row = proposal_row(life)
+    print_table(str(row["id"]), ("what", "value"), [(key, value) for key, value in row.items() if key != "id"])
+    console().print(Syntax(life.planned().edit.diff, "diff", background_color="default"))
+    for line in life.planned().finding.evidence.lines:
+        console().print(shown(f"  {line}"))
+    if life.verdict:
+        lines = [("yes" if line.held else "no", line.rule, line.saw, line.wanted, line.source) for line in life.verdict.lines]
+        print_table("Verdict", ("held", "rule", "saw", "wanted", "from"), lines)
+
+
+def explain_proposal(proposal: str, ports: Ports, output: Format) -> None:
+    """The audit trail: every entry with who, what and why."""
+    life_of(proposal, ports)
+    entries = ports.ledger.entries(f"{STREAMS}{proposal}")
+    if output is Format.JSON:
+        print_json([entry_row(entry) for entry in entries])
+        return
+    print_table(proposal, ("n", "at", "what", "who", "why"), [tuple(entry_row(entry).values())[:5] for entry in entries])
+
+
+def entry_row(entry: Entry) -> dict[str, object]:
+    """One entry as one line."""
+    return {
+        "n": entry.n,
+        "at": f"{entry.at:%Y-%m-%d %H:%M}",
+        "what": entry.kind,
+        "who": entry.actor,
+        "why": entry.reason,
+        "hash": entry.hash,
+    }
+
+
+# ── One row ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def print_tree(story: Any) -> None:
+    """Nested facts as a tree."""
+    tree = Tree(Text("story"))
+    _grow(tree, story)
+    console().print(tree)
+
+
+def _grow(tree: Tree, value: Any) -> None:
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+    for key, item in pairs:
+        if isinstance(item, Mapping | list) and item:
+            _grow(tree.add(shown(key)), item)
+        else:
+            tree.add(shown(f"{key}: {item}"))
