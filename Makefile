@@ -1,0 +1,48 @@
+# Every target works on a fresh clone: one that needs the environment builds it first.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench accuracy fuzz golden bundle e2e lock serve clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements.lock requirements-uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Trimtab needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 …") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: requirements.lock requirements-uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(READY) ## build .venv from the hash-locked requirements
+
+demo: $(READY) ## the whole loop on the bundled estate, offline
+	$(BIN)/trimtab demo
+
+serve: $(READY) ## the local page over the demo's store
+	$(BIN)/trimtab serve
+
+test: $(READY) ## all tests; what is skipped is listed with its reason
+	$(BIN)/python -m pytest -n auto --dist loadscope -p no:cacheprovider
+
+check: $(READY) ## format, lint, types, imports
+	$(BIN)/ruff format --check shared functions tests
+	$(BIN)/ruff check shared functions tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+golden: $(READY) ## write the golden texts anew; read the diff before you commit it
+	TRIMTAB_GOLDEN=write $(BIN)/python -m pytest -q -p no:cacheprovider tests/golden
+
+bench: $(READY) ## one JSON line per measured row: ratios taken in one run
+	$(BIN)/python tests/bench/run.py
+
+lock: ## resolve the requirements anew, with hashes and without addresses
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --all-extras --group dev pyproject.toml -o requirements.lock
+	echo 'uv' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-uv.txt
+
+clean: ## remove the environment and the demo's store
+	rm -rf .venv trimtab-store build dist
