@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench accuracy fuzz golden bundle e2e lock serve clean
+.PHONY: help setup demo test check bench golden e2e lock serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,15 +34,18 @@ check: $(READY) ## format, lint, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+e2e: $(READY) ## the demo, killed and repeated, and the page in a real browser
+	$(BIN)/python -m pytest -p no:cacheprovider tests/e2e tests/browser
+
 golden: $(READY) ## write the golden texts anew; read the diff before you commit it
 	TRIMTAB_GOLDEN=write $(BIN)/python -m pytest -q -p no:cacheprovider tests/golden
 
 bench: $(READY) ## one JSON line per measured row: ratios taken in one run
 	$(BIN)/python tests/bench/run.py
 
-lock: ## resolve the requirements anew, with hashes and without addresses
+lock: $(READY) ## resolve the requirements anew, with hashes and without addresses
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --all-extras --group dev pyproject.toml -o requirements.lock
 	echo 'uv' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-uv.txt
 
-clean: ## remove the environment and the demo's store
-	rm -rf .venv trimtab-store build dist
+clean: ## remove the environment and what was built; a store is yours to remove
+	rm -rf .venv build dist

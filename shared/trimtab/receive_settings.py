@@ -118,9 +118,12 @@ def _text(values: Mapping[str, object], name: str, place: str) -> str:
 
 def _time(text: str, place: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         raise BadInput(f"{place}: clock: {text!r} is not an ISO time") from None
+    if time.tzinfo is None:
+        raise BadInput(f"{place}: clock: {text!r} has no time zone; end it with Z")
+    return time
 
 
 def _on_disk(url: str) -> bool:

@@ -6,10 +6,11 @@ Anywhere else they are the JSON text in TRIMTAB_SETTINGS, written by Terraform. 
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from trimtab.errors import BadInput
 from trimtab.locations import local_path
@@ -76,7 +77,7 @@ class Settings(_Strict):
     """URL prefix → directory that stands in for it, for replays; only a `file://` store may have any."""
     default_channel: str = ""
     finance_channel: str = ""
-    clock: datetime | None = None
+    clock: AwareDatetime | None = None
     """A fixed "now", for replays; only a `file://` store may have it."""
     config_dir: str | None = None
     """Read `.trimtab/`'s files from this folder instead of a repo: for attribution on a laptop, never for a change."""
@@ -130,7 +131,7 @@ def load(environ: Mapping[str, str], store: str | None = None) -> Settings:
     if text is None and url.startswith("file://"):
         path = local_path(url) / "settings.json"
         place = str(path)
-        text = path.read_text() if path.exists() else None
+        text = _text_of(path) if path.exists() else None
     values: dict[str, object] = _object(text, place) if text else {}
     for name in SECRETS:
         secret = environ.get(f"TRIMTAB_{name.upper()}")
@@ -146,6 +147,13 @@ def load(environ: Mapping[str, str], store: str | None = None) -> Settings:
     if not settings.is_local and (settings.clock or settings.is_demo or settings.mounts):
         raise BadInput(f"{place}: clock, is_demo and mounts are for file:// stores only, this one is {settings.store}")
     return settings
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {type(error).__name__}") from None
 
 
 def _object(text: str, place: str) -> dict[str, object]:

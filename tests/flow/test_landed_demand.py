@@ -12,7 +12,7 @@ from tests.judgement import UID
 from trimtab.flow.landed import publish_demand
 from trimtab.tables import USAGE
 
-HOUR = datetime(2026, 11, 18, 9)  # noqa: DTZ001 -- the lake's times are UTC and do not say so
+HOUR = datetime(2026, 11, 18, 23)  # noqa: DTZ001 -- the lake's times are UTC and do not say so
 
 
 def pod(name: str, pool: str | None, **changes: object) -> dict[str, object]:
@@ -95,4 +95,18 @@ def test_the_hour_says_that_it_is_utc(tmp_path: Path) -> None:
     document = world.ports.documents.find(f"demand/{UID}")
 
     assert document is not None
-    assert document["hour"] == "2026-11-18T09:00:00+00:00"
+    assert document["hour"] == "2026-11-18T23:00:00+00:00"
+
+
+def test_an_older_hour_never_replaces_a_newer_one(tmp_path: Path) -> None:
+    """Two drops land at once; the one that is published last need not be the newer one."""
+    world, pools = published(tmp_path, pod("a", "batch"))
+    (tmp_path / "again").mkdir()
+
+    world.ports.documents.publish(f"demand/{UID}", {"cluster": "dev-east", "hour": "2026-11-19T23:00:00+00:00", "pools": {}})
+    publish_demand(UID, "dev-east", world.ports)
+
+    assert pools
+    document = world.ports.documents.find(f"demand/{UID}")
+    assert document is not None
+    assert document["hour"] == "2026-11-19T23:00:00+00:00"

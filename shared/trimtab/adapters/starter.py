@@ -17,7 +17,7 @@ Everything starts in stage observe: it reports and opens nothing until somebody 
 
 def write_starter(folder: Path) -> list[Path]:
     """Copy the starter into a new or empty folder; the files written. Raises BadInput where there is something already."""
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder}: not empty; name a new folder")
     source = _shipped()
     shutil.copytree(source, folder, dirs_exist_ok=True)

@@ -1,5 +1,6 @@
 """Changes and the people who decide on them: rightsize, propose, proposals, show, approve, reject, snooze, verify, edit."""
 
+import secrets
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -52,8 +53,8 @@ def rightsize(
 
 
 def run_name(now: datetime) -> str:
-    """A run made by hand."""
-    return f"run-{now:%Y%m%dt%H%M}z"
+    """A run made by hand: never the name of a clock's run, and never that of another one."""
+    return f"run-{now:%Y%m%dt%H%M}z-{secrets.token_hex(3)}"
 
 
 def print_analyses(analyses: list[Analysis], names: dict[str, str], pool: str | None, output: Format) -> None:
@@ -83,7 +84,9 @@ def propose(
     if dry_run:
         rightsize(None, store, config, output)
         return
-    with acting(store, config) as session:
+    if config:
+        raise BadInput("--config: a change follows the rules in its repo; leave it out, or add --dry-run")
+    with acting(store) as session:
         run = run_name(session.now)
         plan(run, session.ports, session.now, notify=False)
         frozen = plan_of(run, session.ports)

@@ -32,6 +32,9 @@ def run() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        say(f"trimtab: {error.filename or ''}: {error.strerror or error}")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Running it: status, stop, resume, verify, report, serve, invoke, init."""
 
 import json
-import os
 import secrets
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +11,8 @@ import typer
 from trimtab import wiring
 from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
 from trimtab.cli.output import print_json, print_table, say
-from trimtab.cli.session import acting, deciding, reading
-from trimtab.errors import BadInput
+from trimtab.cli.session import acting, deciding, functions_of, reading
+from trimtab.errors import BadInput, Refused, Upstream
 from trimtab.flow.wake import Wake, tick_key
 
 
@@ -112,9 +111,8 @@ def serve(
 
     with acting(store, config) as session:
         settings = session.ports.settings
-        os.environ["TRIMTAB_STORE"] = settings.store
-        wiring.ports.cache_clear()
-        serve_page(session.ports, lambda: wiring.now(settings), port, secrets.token_bytes(32))
+        with functions_of(settings):
+            serve_page(session.ports, lambda: wiring.now(settings), port, secrets.token_bytes(32))
 
 
 def invoke(
@@ -131,9 +129,17 @@ def invoke(
         value = json.loads(event.read_text())
     except ValueError as error:
         raise BadInput(f"{event}: not JSON: {error}") from None
-    with acting(store, config) as session:
+    if not isinstance(value, dict):
+        raise BadInput(f"{event}: expected a JSON object")
+    if config:
+        raise BadInput("--config: an entry point reads the rules of its own deployment; leave it out")
+    with acting(store) as session, functions_of(session.ports.settings):
         answer = local.invoke(function, cloud.value, value, session.ports.settings)
     print_json(answer)
+    if isinstance(answer, dict) and answer.get("batchItemFailures"):
+        raise Upstream(f"{event}: not done; the queue would deliver it again")
+    if isinstance(answer, dict) and any(str(outcome).startswith("refused:") for outcome in answer.get("outcomes", ())):
+        raise Refused(f"{event}: {'; '.join(map(str, answer['outcomes']))}")
 
 
 def init(folder: Annotated[Path, typer.Argument(help="a new or empty folder")]) -> None:

@@ -11,7 +11,7 @@ from trimtab import settings as deployment
 from trimtab import wiring
 from trimtab.adapters.logs import Quiet
 from trimtab.cli.progress import Bar
-from trimtab.errors import Refused
+from trimtab.errors import BadInput, Refused
 from trimtab.ports import Ports
 from trimtab.settings import Settings
 
@@ -22,11 +22,6 @@ class Session:
 
     ports: Ports
     now: datetime
-
-    @property
-    def scratch(self) -> Path:
-        """A folder for this command's temporary files."""
-        return wiring.scratch_directory(self.ports.settings)
 
 
 def default_store() -> str:
@@ -57,6 +52,8 @@ def acting(store: str | None, config: str | None = None) -> Iterator[Session]:
 @contextmanager
 def deciding(store: str | None, config: str | None = None) -> Iterator[Session]:
     """For commands with which a person decides by name: only where the store and the forge are on our own disk."""
+    if config:
+        raise BadInput("--config: a decision follows the rules in the repo; leave it out")
     settings = deployment.load(os.environ, store)
     if not settings.is_local or any(repository.forge != "local" for repository in settings.repositories):
         raise Refused(f"{settings.store}: --as decides on file:// stores with a local repo only; elsewhere decide in Slack or on the forge")
@@ -64,6 +61,27 @@ def deciding(store: str | None, config: str | None = None) -> Iterator[Session]:
         yield session
 
 
+@contextmanager
+def functions_of(settings: Settings) -> Iterator[None]:
+    """Entry points find their store in the environment, as in a cloud: this command's, whatever the shell says."""
+    before = os.environ.get("TRIMTAB_STORE")
+    os.environ["TRIMTAB_STORE"] = settings.store
+    wiring.ports.cache_clear()
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("TRIMTAB_STORE", None)
+        else:
+            os.environ["TRIMTAB_STORE"] = before
+        wiring.ports.cache_clear()
+
+
 def _session(settings: Settings, config: str | None) -> Session:
-    settings = settings.model_copy(update={"config_dir": str(Path(config).absolute())}) if config else settings
+    if config:
+        settings = settings.model_copy(update={"config_dir": str(Path(config).absolute())})
+    if settings.is_demo and settings.clock is None:
+        from trimtab.demo.run import AFTERWARDS
+
+        settings = settings.model_copy(update={"clock": AFTERWARDS})
     return Session(ports=wiring.build(settings, log=Quiet(), progress=Bar()), now=wiring.now(settings))

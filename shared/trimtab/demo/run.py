@@ -44,6 +44,8 @@ FINANCE = "C0FINANCE"
 OURS = ("demo.partial", "demo", "scratch", "estate", "settings.json.partial", "log.jsonl", "usage")
 """What a demo that was killed while it was made leaves behind."""
 SECRETS = ("slack_token", "slack_signing_secret", "github_webhook_secret", "palette_webhook_secret", "palette_api_key")
+AFTERWARDS = AS_OF + timedelta(hours=2)
+"""The time of commands on a demo's store: right after its morning."""
 Tell = Callable[[str], None]
 
 
@@ -362,5 +364,5 @@ def afterwards() -> Iterator[None]:
     if "TRIMTAB_CLOCK" in os.environ:
         yield
         return
-    with clock(AS_OF + timedelta(hours=2)):
+    with clock(AFTERWARDS):
         yield

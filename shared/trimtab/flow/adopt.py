@@ -133,6 +133,9 @@ def _supersede(proposal: ProposalId, end: datetime, ports: Ports, now: datetime)
 
     def step() -> str:
         journal = Journal.open(ports, proposal, "propose", now)
+        if journal.life.proposal and all(repo.id != journal.life.proposal.place.repo for repo in ports.settings.repositories):
+            # The deployment no longer names its repo: nothing of ours may touch it, and it must not keep others from opening.
+            return journal.life.state
         catch_up(journal, ports, now)
         if journal.life.state in _REPLACEABLE:
             reason = f"the evidence until {end:%Y-%m-%d} no longer asks for it"

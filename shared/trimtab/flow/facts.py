@@ -1,6 +1,6 @@
 """Load everything a verdict is made from, so that judging itself does no I/O; what cannot be read stays None, and None never helps."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from trimtab.changes import declared_pool, git_blob, layout_of, plan_edit
 from trimtab.errors import BadInput, Refused
@@ -22,6 +22,9 @@ from trimtab.records import (
     Tier,
 )
 
+STILL_NOW = timedelta(hours=36)
+"""How old the newest measured hour may be: collectors that push once a day must do."""
+
 
 def load_facts(journal: Journal, ports: Ports, governance: Governance | None, now: datetime) -> Facts:
     """The facts about one proposal, read now."""
@@ -42,7 +45,7 @@ def load_facts(journal: Journal, ports: Ports, governance: Governance | None, no
         nonproduction_since=nonproduction_since(ports, cluster),
         highest_stage=ports.settings.highest_stage,
         owners=proposal.owners,
-        demand_now=demand_now(ports, proposal),
+        demand_now=demand_now(ports, proposal, now),
         forge_rules=ports.forge.rules(repository.id, repository.branch),
         pull_request=pull_request,
         commits=ports.forge.commits(repository.id, base, pull_request.head) if pull_request and pull_request.state == "open" else (),
@@ -73,10 +76,14 @@ def _merged_by_itself(life: Life, day: date) -> bool:
     return is_auto and life.merged_by == "trimtab" and life.merged_at is not None and life.merged_at.date() == day
 
 
-def demand_now(ports: Ports, proposal: Proposal) -> tuple[float, float] | None:
-    """(running + pending requests of the newest measured hour, capacity after the change), in the evidence's unit; None = not known."""
+def demand_now(ports: Ports, proposal: Proposal, now: datetime) -> tuple[float, float] | None:
+    """(running + pending requests of the newest measured hour, capacity after the change), in the evidence's unit; None = not known.
+
+    An hour that is long over says nothing of now.
+    """
     document = ports.documents.find(f"demand/{proposal.finding.subject.cluster_uid}")
-    pools = document.get("pools") if document else None
+    is_fresh = document is not None and bool(document.get("hour")) and now - datetime.fromisoformat(str(document["hour"])) <= STILL_NOW
+    pools = document.get("pools") if document and is_fresh else None
     pool = pools.get(proposal.finding.subject.pool) if isinstance(pools, dict) else None
     wanted = pool.get(proposal.finding.evidence.unit) if isinstance(pool, dict) else None
     if wanted is None or not proposal.finding.evidence.chart:

@@ -26,6 +26,8 @@ ALLOCATE = "inbox/ingest/allocate."
 
 def land(wake: Wake, ports: Ports, now: datetime) -> str:
     """A completion signal, or a period to attribute; any other object landing (a data file) asks for nothing."""
+    if wake.key.startswith("inbox/clock/"):
+        return ask_for_all(ports)
     with scratch(ports) as folder:
         if wake.key.startswith(ALLOCATE):
             return attribute(wake.key.removeprefix(ALLOCATE), ports, folder, now)
@@ -48,7 +50,10 @@ def _url_of(key: str, ports: Ports) -> str:
     stored = ports.inbox.read(key)
     if stored is None:
         raise BadInput(f"{key}: expired or never received")
-    return str(json.loads(stored)["url"])
+    try:
+        return str(json.loads(stored)["url"])
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{key}: names no object that landed") from None
 
 
 def bill_landed(url: str, ports: Ports, folder: Path, now: datetime) -> str:
@@ -83,16 +88,29 @@ def ask_for(period: str, ports: Ports) -> None:
     ports.inbox.put(f"{ALLOCATE}{period}.{versions(ports)}", b"{}")
 
 
+def ask_for_all(ports: Ports) -> str:
+    """The clock: every period whose bill, usage or rules changed since it was asked for, also where an earlier message was lost."""
+    periods = sorted({part["x_Period"] for part in partitions(ports, "cost")})
+    for period in periods:
+        ask_for(period, ports)
+    return f"{len(periods)} periods looked at"
+
+
 def versions(ports: Ports) -> str:
-    """What an attribution would read, as one word."""
-    seen = (ports.lake.version("cost"), ports.lake.version("usage"), home_governance(ports).version)
+    """What an attribution would read, as one word; rules that cannot be read now are a version too, and the next one asks again."""
+    try:
+        rules = home_governance(ports).version
+    except BadInput:
+        rules = "unreadable"
+    seen = (ports.lake.version("cost"), ports.lake.version("usage"), rules)
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 
 def attribute(name: str, ports: Ports, folder: Path, now: datetime) -> str:
     """Attribute a period, unless what it was asked with has moved on: then a newer message does."""
     period, _, asked = name.partition(".")
-    if asked != versions(ports):
+    # Rules that were changed and changed back name a message that is done already: then this one does the work.
+    if asked != versions(ports) and not ports.inbox.is_done(f"{ALLOCATE}{period}.{versions(ports)}"):
         ask_for(period, ports)
         return f"{period}: asked again with newer versions"
     done = allocate(period, ports, home_governance(ports), folder, now)
@@ -135,7 +153,9 @@ def publish_demand(uid: str, cluster: str, ports: Ports) -> None:
     anywhere = next((row for row in rows if row[0] is None), None)
     pools = {str(row[0]): _wanted(row, anywhere) for row in rows if row[0] is not None}
     hour = max((_utc(row[1]) for row in rows), default="")
-    ports.documents.publish(f"demand/{uid}", {"cluster": cluster, "hour": hour, "pools": pools})
+    known = ports.documents.find(f"demand/{uid}")
+    if known is None or str(known.get("hour") or "") <= hour:
+        ports.documents.publish(f"demand/{uid}", {"cluster": cluster, "hour": hour, "pools": pools})
 
 
 def _wanted(row: Sequence[object], anywhere: Sequence[object] | None) -> Json:

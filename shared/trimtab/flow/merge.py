@@ -79,7 +79,7 @@ def _open_pull_requests(ports: Ports) -> list[tuple[ProposalId, str, int]]:
     return [
         (life.proposal.id, _full_name(ports, life.pull_request.repo), life.pull_request.number)
         for life in lives
-        if life.proposal and life.pull_request
+        if life.proposal and life.pull_request and any(repo.id == life.pull_request.repo for repo in ports.settings.repositories)
     ]
 
 

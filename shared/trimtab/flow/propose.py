@@ -258,7 +258,7 @@ def open_one(
 
     try:
         reason = until_settled(step)
-    except Refused as error:
+    except (BadInput, Refused) as error:
         if isinstance(error, Broken):
             raise
         reason = str(error)

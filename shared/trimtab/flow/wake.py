@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from trimtab.errors import BadInput, Refused, Upstream
+from trimtab.errors import BadInput, Refused, TrimtabError, Upstream
 from trimtab.ports import Ports
 
 
@@ -99,8 +99,8 @@ def _again(use_case: UseCase, wake: Wake, ports: Ports, now: datetime) -> str:
     for key in waiting:
         try:
             serve(use_case, Wake(key=key), ports, now)
-        except Upstream as error:
-            failures.append(f"{key}: {error}")
+        except Exception as error:  # noqa: BLE001 -- named below and raised: one that breaks must not hide the others for good
+            failures.append(f"{key}: {error if isinstance(error, TrimtabError) else repr(error)}")
     if failures:
         raise Upstream("; ".join(failures))
     return f"{len(waiting)} served again"
