@@ -98,7 +98,7 @@ def fill(ports: Ports, now: datetime) -> None:
     ports.documents.publish("summaries/all/p-2026-07", summary().to_json())
     plan(RUN, ports, now, notify=False)
     for cluster in CLUSTERS:
-        ports.documents.publish(f"demand/{cluster.cluster.uid}", demand_of(cluster.cluster))
+        ports.documents.publish(f"demand/{cluster.cluster.uid}", demand_of(cluster.cluster, now))
         ports.documents.publish(f"runs/{RUN}/{cluster.cluster.uid}", dump(analysis(cluster.cluster)))
     ports.documents.publish(f"runs/{RUN}/refused", {"refusals": []})
     ports.documents.publish("runs/latest", {"run": RUN, "at": now.isoformat()})
@@ -108,8 +108,12 @@ def fill(ports: Ports, now: datetime) -> None:
     hostile(ports, now)
 
 
-def demand_of(cluster: Cluster) -> dict[str, object]:
-    return {"cluster": cluster.name, "hour": "2026-08-20T05", "pools": {pool.name: {"CPU cores": 3.0} for pool in cluster.pools}}
+def demand_of(cluster: Cluster, now: datetime) -> dict[str, object]:
+    return {
+        "cluster": cluster.name,
+        "hour": f"{now:%Y-%m-%dT%H}:00:00+00:00",
+        "pools": {pool.name: {"CPU cores": 3.0} for pool in cluster.pools},
+    }
 
 
 def analysis(cluster: Cluster) -> Analysis:

@@ -101,7 +101,7 @@ def _right(case: Case, use: GpuUse | None, wanted: int) -> Refusal:
     """Nothing to change, with the numbers."""
     if use is not None and use.state == "held-idle":
         return held_idle(case, use)
-    size = f"{case.now.nodes} × {case.instance.name}"
+    size = f"{case.now.nodes} x {case.instance.name}"
     busiest = case.now.needed.fullest.max(initial=0.0)
     if busiest > case.now.nodes:
         # A pod that replaces another within the hour counts beside it, so an hour may look too full without anybody waiting.

@@ -102,7 +102,7 @@ def runner_up(case: Case, others: tuple[InstanceType | None, InstanceType | None
     if not options:
         return ""
     cost, nodes, name, missed = min(options, key=lambda option: (option[3], option[0].amount))
-    return f"{nodes} × {name} would cost {cost} a month and miss {missed} judged steps, but replaces every node."
+    return f"{nodes} x {name} would cost {cost} a month and miss {missed} judged steps, but replaces every node."
 
 
 def _nodes(case: Case, instance: InstanceType) -> int | None:

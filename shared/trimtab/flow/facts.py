@@ -76,14 +76,21 @@ def _merged_by_itself(life: Life, day: date) -> bool:
     return is_auto and life.merged_by == "trimtab" and life.merged_at is not None and life.merged_at.date() == day
 
 
+def _is_still_now(hour: str, now: datetime) -> bool:
+    try:
+        measured = datetime.fromisoformat(hour)
+    except ValueError:
+        return False
+    return measured.tzinfo is not None and now - measured <= STILL_NOW
+
+
 def demand_now(ports: Ports, proposal: Proposal, now: datetime) -> tuple[float, float] | None:
     """(running + pending requests of the newest measured hour, capacity after the change), in the evidence's unit; None = not known.
 
     An hour that is long over says nothing of now.
     """
     document = ports.documents.find(f"demand/{proposal.finding.subject.cluster_uid}")
-    is_fresh = document is not None and bool(document.get("hour")) and now - datetime.fromisoformat(str(document["hour"])) <= STILL_NOW
-    pools = document.get("pools") if document and is_fresh else None
+    pools = document.get("pools") if document and _is_still_now(str(document.get("hour")), now) else None
     pool = pools.get(proposal.finding.subject.pool) if isinstance(pools, dict) else None
     wanted = pool.get(proposal.finding.evidence.unit) if isinstance(pool, dict) else None
     if wanted is None or not proposal.finding.evidence.chart:

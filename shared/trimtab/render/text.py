@@ -7,7 +7,7 @@ starts any of that is shown as its code, a link is broken, and a name stands in 
 import re
 
 LONGEST = 80
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._/:,;()+-=?'\"%×")
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._/:,;()+-=?'\"%")
 _ACTS = re.compile(
     r"(?<=:)/"  # a link
     r"|(?i:(?<=\bwww)\.)"  # a link without a scheme
