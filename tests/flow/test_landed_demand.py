@@ -34,7 +34,7 @@ def published(root: Path, *rows: Mapping[str, object]) -> tuple[World, dict[str,
             session.execute(f"INSERT INTO usage VALUES ({', '.join('?' * len(USAGE))})", [whole.get(column.name) for column in USAGE])
         session.execute(f"COPY (SELECT * EXCLUDE (day, cluster_slug) FROM usage) TO '{path}' (FORMAT parquet)")
     world.ports = replace(world.ports, lake=_OneFile(str(path), root))  # type: ignore[arg-type]
-    publish_demand(UID, "dev-east", world.ports)
+    publish_demand(UID, "Dev (East)", "dev-east", world.ports)
     document = world.ports.documents.find(f"demand/{UID}")
     assert document is not None
     pools = document["pools"]
@@ -104,7 +104,7 @@ def test_an_older_hour_never_replaces_a_newer_one(tmp_path: Path) -> None:
     (tmp_path / "again").mkdir()
 
     world.ports.documents.publish(f"demand/{UID}", {"cluster": "dev-east", "hour": "2026-11-19T23:00:00+00:00", "pools": {}})
-    publish_demand(UID, "dev-east", world.ports)
+    publish_demand(UID, "Dev (East)", "dev-east", world.ports)
 
     assert pools
     document = world.ports.documents.find(f"demand/{UID}")

@@ -89,7 +89,7 @@ def usage(
     marker = path / "_complete.json" if path.is_dir() else path
     with reading(store, config) as session, scratch(session.ports) as folder:
         drop = ingest_usage(f"file://{marker.absolute()}", session.ports, folder, allow_gaps=allow_gaps)
-        publish_demand(drop.cluster_uid, drop.cluster, session.ports)
+        publish_demand(drop.cluster_uid, drop.cluster, drop.cluster_slug, session.ports)
     loaded = plain(drop)
     print_json(loaded) if output is Format.JSON else print_table("Read into the lake", ("what", "value"), sorted(loaded.items()))
 

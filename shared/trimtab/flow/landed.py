@@ -70,7 +70,7 @@ def bill_landed(url: str, ports: Ports, folder: Path, now: datetime) -> str:
 def usage_landed(url: str, ports: Ports, folder: Path) -> str:
     """One complete usage drop: into the lake, then what the newest hour wants is published for whoever judges."""
     loaded = ingest_usage(url, ports, folder)
-    publish_demand(loaded.cluster_uid, loaded.cluster, ports)
+    publish_demand(loaded.cluster_uid, loaded.cluster, loaded.cluster_slug, ports)
     billed = {part["x_Period"] for part in partitions(ports, "cost")}
     for period in sorted(billed & {f"p-{day.removeprefix('d-')[:7]}" for day in loaded.days}):
         ask_for(period, ports)
@@ -140,12 +140,12 @@ UNITS = (("CPU cores", 1000), ("GiB", 1 << 30), ("GPUs", 1000))
 """What evidence counts in, and how many of the lake's units one of them is; in the order of NEWEST."""
 
 
-def publish_demand(uid: str, cluster: str, ports: Ports) -> None:
+def publish_demand(uid: str, cluster: str, slug: str, ports: Ports) -> None:
     """demand/<cluster uid>: per pool, requests of running and pending pods in the newest hour, in the units that evidence uses."""
-    days = sorted(part["day"] for part in partitions(ports, "usage") if part["cluster_slug"] == slug(cluster))
+    days = sorted(part["day"] for part in partitions(ports, "usage") if part["cluster_slug"] == slug)
     if not days:
         return
-    files = ports.lake.files("usage", {"cluster_slug": slug(cluster), "day": days[-1]})
+    files = ports.lake.files("usage", {"cluster_slug": slug, "day": days[-1]})
     with ports.engine.session() as session:
         session.run(f"CREATE TEMP VIEW usage AS {scan('usage', files)}")
         rows = session.rows(NEWEST)
@@ -172,8 +172,3 @@ def _utc(value: object) -> str:
     if not isinstance(value, datetime):
         raise BadInput(f"usage: {value!a}: expected an hour; ingest the drop again")
     return value.replace(tzinfo=UTC).isoformat()
-
-
-def slug(text: str) -> str:
-    """A name as a partition value."""
-    return "".join(character if character.isalnum() else "-" for character in text.lower()).strip("-")
