@@ -59,13 +59,18 @@ def _cell(team: str | None, day: date, value: Decimal, named: dict[str, str]) ->
 
 def summaries(some: Sequence[Cell], period: str = "p-2026-07") -> list[Summary]:
     """The whole summary of these cells in that period, and each team's own."""
+    cube = cube_of(some, period)
+    teams = sorted({cell.team for cell in cube.cells if cell.team})
+    return [whole_summary(cube), *(team_summary(cube, team, slugged(team)) for team in teams)]
+
+
+def cube_of(some: Sequence[Cell], period: str = "p-2026-07") -> Cube:
+    """The cube of the cells of that period."""
     own = tuple(cell for cell in some if f"p-{cell.day[:7]}" == period)
-    cube = Cube(
+    return Cube(
         period=period, made_at=NOW.isoformat(), governance_version="v1", versions={"cost": 3, "usage": 7, "allocated": 5},
         cells=own, pools=(), gpus=(), reconciliations=added(_records(own)),
     )  # fmt: skip
-    teams = sorted({cell.team for cell in own if cell.team})
-    return [whole_summary(cube), *(team_summary(cube, team, slugged(team)) for team in teams)]
 
 
 def _records(own: Sequence[Cell]) -> list[Reconciliation]:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from trimtab.adapters.wording import load_wording
 from trimtab.errors import BadInput
-from trimtab.records import NoForecast
-from trimtab.render.showback import MOST_ROWS, Line, Outlook, Showback, Table, bars, day_chart, money, page
+from trimtab.records import NoForecast, OtherShare
+from trimtab.render.showback import MOST_ROWS, Line, Outlook, Showback, Table, bars, day_chart, money, page, table_csv
 from trimtab.render.spreadsheet import cell, csv_of
 from trimtab.render.wording import Wording
 
@@ -30,10 +30,10 @@ def outlook(*days: tuple[date, Decimal]) -> Outlook:
     return Outlook(currency="USD", days=days, forecast=None, anomalies=(), no_anomalies="")
 
 
-def showback(*tables: Table, outlooks: tuple[Outlook, ...] = ()) -> Showback:
+def showback(*tables: Table, outlooks: tuple[Outlook, ...] = (), others: tuple[OtherShare, ...] = ()) -> Showback:
     return Showback(
         audience="team web", month="2026-07", made_at="2026-07-21 06:00 UTC", versions=(("cost", "version 3"),), reconciliations=(),
-        tables=tables, outlooks=outlooks,
+        tables=tables, outlooks=outlooks, others=others,
     )  # fmt: skip
 
 
@@ -101,3 +101,16 @@ def test_why_there_is_no_forecast_is_said() -> None:
 def test_a_bundle_without_the_page_says_so() -> None:
     with pytest.raises(BadInput, match=r"wording/showback\.html\.j2: missing"):
         page(showback(), Wording({}))
+
+
+def test_costs_that_no_cloud_bills_stand_beside_the_bill_and_never_in_it() -> None:
+    share = OtherShare(
+        cost="palette", name="Palette <license>", team="ml", currency="USD", amount=Decimal("666.67"), reason="shared by cost"
+    )
+
+    html, bare = page(showback(others=(share,)), load_wording()), page(showback(), load_wording())
+
+    assert "Palette &lt;license&gt;" in html
+    assert "666.67" in html
+    assert "Beside the bill" not in bare
+    assert "beside the bill,Palette <license>: ml,USD,,666.67," in table_csv(showback(others=(share,)))

@@ -78,11 +78,12 @@ def _one(series: Path, known_to: date | None, output: Format) -> None:
 
 def _series(store: str | None, config: str | None) -> "tuple[list[CostSeries], date]":
     """Every audience's series, and the newest day that is over and has a bill."""
-    from trimtab.flow.learn import read_summaries, series_of
+    from trimtab.flow.history import history_of
+    from trimtab.flow.learn import every_series, read_summaries
 
     with reading(store, config) as session:
-        every = [one for scope, own in read_summaries(session.ports).items() for one in series_of(scope, own)]
-        over = [day for one in every for day in one.days if day < session.now.date()]
+        every = every_series(read_summaries(session.ports), history_of(session.ports))
+        over = [day for one in every for day in one.known if day < session.now.date()]
     if not over:
         raise BadInput("no summaries yet: ingest a bill and allocate first")
     return every, max(over)
@@ -93,7 +94,7 @@ def _stored(known_to: date | None, store: str | None, config: str | None, output
     from trimtab.analysis.forecast import forecast as forecast_series
 
     every, newest = _series(store, config)
-    rows = [(series.scope, series.currency, forecast_series(series.days, known_to or newest)) for series in every]
+    rows = [(series.scope, series.currency, forecast_series(series.known, known_to or newest)) for series in every]
     if output is Format.JSON:
         print_json([{"scope": scope, "currency": currency, **asdict(made)} for scope, currency, made in rows])
     else:

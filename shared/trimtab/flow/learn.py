@@ -8,16 +8,17 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from trimtab.analysis.anomalies import anomalies
 from trimtab.analysis.forecast import forecast
-from trimtab.attribution.suggest import Example, NoSuggestion, OwnerModel, Suggestion, owned, refused, suggest, too_little, unowned
 from trimtab.attribution.summary import Summary
 from trimtab.errors import BadInput, Refused
-from trimtab.flow.codec import dump, load
+from trimtab.flow.codec import dump
+from trimtab.flow.history import history_of
+from trimtab.flow.suggestions import suggest_owners
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports
 from trimtab.records import Anomaly, Forecast, Json, NoForecast
@@ -28,10 +29,11 @@ SETTLING = timedelta(days=2)
 """Bills of the newest days still grow: there too little is no news yet."""
 SMALLEST = Decimal(1)
 """A surprise under one unit of its currency wakes nobody."""
-MODEL = "models/owners"
 REST = "idle or without owner"
 
 Days = dict[date, Decimal]
+History = Mapping[str, Mapping[str, Days]]
+"""Export → currency → days."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,17 +47,27 @@ class CostSeries:
     days: Days
     parts: Mapping[str, Days]
     """Each team's days, and what is nobody's; () for a team's own series."""
+    before: Days = field(default_factory=dict)
+    """Days of months without a bill, as a billing API told them; a forecast starts from them, nothing else reads them."""
+
+    @property
+    def known(self) -> Days:
+        """Every day that something is known of, from bills and from before them."""
+        days = dict(self.before)
+        for day, amount in self.days.items():
+            days[day] = days.get(day, Decimal(0)) + amount
+        return days
 
 
 def learn(_wake: Wake, ports: Ports, now: datetime) -> str:
     """Everything that can be learned from the summaries as they are now; the same summaries give the same documents."""
-    summaries = read_summaries(ports)
-    if not summaries:
+    summaries, history = read_summaries(ports), history_of(ports)
+    if not summaries and not history:
         raise BadInput("no summaries yet: ingest a bill and allocate first")
     as_of = now.date() - timedelta(days=1)
-    every = [series for scope, own in summaries.items() for series in series_of(scope, own)]
+    every = every_series(summaries, history)
     told = _outlooks(every, ports, as_of)
-    made = _suggestions(summaries, ports)
+    made = suggest_owners(summaries, ports)
     return f"{len(summaries)} audiences to {as_of}: {told} surprises told, {made} owners suggested"
 
 
@@ -68,6 +80,27 @@ def read_summaries(ports: Ports) -> dict[str, list[Summary]]:
         if document is not None:
             found[key.split("/")[1]].append(Summary.from_json(document))
     return dict(sorted(found.items()))
+
+
+def every_series(summaries: Mapping[str, Sequence[Summary]], history: History) -> list[CostSeries]:
+    """All audiences' series; everybody's begins with what the billing APIs told of months that no bill is in the lake for."""
+    found = [series for scope, own in summaries.items() for series in series_of(scope, own)]
+    before = _before(summaries.get("all", ()), history)
+    known = {series.currency for series in found if series.scope == "all"}
+    alone = [CostSeries(scope="all", team="", currency=currency, days={}, parts={}) for currency in sorted(before.keys() - known)]
+    return [replace(series, before=before.get(series.currency, {})) if series.scope == "all" else series for series in (*found, *alone)]
+
+
+def _before(whole: Sequence[Summary], history: History) -> dict[str, Days]:
+    """Per currency, the sum of what exports cost on days of months that they have no bill for."""
+    billed = {(line.name, summary.period) for summary in whole for line in summary.by_export}
+    sums: dict[str, Days] = defaultdict(dict)
+    for export, currencies in history.items():
+        for currency, days in currencies.items():
+            for day, amount in days.items():
+                if (export, f"p-{day:%Y-%m}") not in billed:
+                    sums[currency][day] = sums[currency].get(day, Decimal(0)) + amount
+    return sums
 
 
 def series_of(scope: str, summaries: Sequence[Summary]) -> list[CostSeries]:
@@ -115,7 +148,7 @@ def _outlooks(every: Sequence[CostSeries], ports: Ports, as_of: date) -> int:
 
 def outlook(series: CostSeries, as_of: date) -> Forecast | NoForecast:
     """The month that the day after `as_of` belongs to."""
-    return forecast(series.days, as_of, month=as_of + timedelta(days=1))
+    return forecast(series.known, as_of, month=as_of + timedelta(days=1))
 
 
 def surprises(series: CostSeries, as_of: date) -> tuple[tuple[Anomaly, ...], str]:
@@ -143,43 +176,3 @@ def _tell(series: CostSeries, anomaly: Anomaly, ports: Ports) -> bool:
     }  # fmt: skip
     body = json.dumps({"source": "trimtab", "message": json.dumps(message, sort_keys=True)}, sort_keys=True).encode()
     return ports.inbox.put(f"inbox/notice/{hashlib.sha256(body).hexdigest()}", body)
-
-
-# ── Owners ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _suggestions(summaries: Mapping[str, Sequence[Summary]], ports: Ports) -> int:
-    """suggestions/<period> of the newest period and suggestions/latest: a list for a person to review."""
-    whole = summaries.get("all", ())
-    if not whole:
-        return 0
-    newest = whole[-1]
-    teams = [summary for scope, own in summaries.items() if scope != "all" for summary in own]
-    examples = owned(teams)
-    left = unowned(newest, [summary for summary in teams if summary.period == newest.period])
-    made, abstained = _suggested(examples, left, ports)
-    document: Json = {
-        "period": newest.period, "learned_from": len(examples), "suggested": [dump(item) for item in made],
-        "not_suggested": [dump(item) for item in abstained],
-    }  # fmt: skip
-    ports.documents.publish(f"suggestions/{newest.period}", document)
-    ports.documents.publish("suggestions/latest", document)
-    return len(made)
-
-
-def _suggested(
-    examples: Sequence[Example], left: Sequence[tuple[str, str, Decimal]], ports: Ports
-) -> tuple[list[Suggestion], list[NoSuggestion]]:
-    reason = too_little(examples)
-    return ([], refused(left, reason)) if reason or not left else suggest(_model(examples, ports), left)
-
-
-def _model(examples: Sequence[Example], ports: Ports) -> OwnerModel:
-    """The stored model where it was learned from just these examples, else a new one."""
-    learned_from = hashlib.sha256(repr([(example.place, example.team) for example in examples]).encode()).hexdigest()
-    kept = ports.documents.find(MODEL)
-    if kept and kept.get("examples") == learned_from and isinstance(model := kept.get("model"), dict):
-        return load(OwnerModel, model, MODEL)
-    if ports.learner is None:
-        raise BadInput("learn: no learner in this bundle; install trimtab[learn]")
-    model = ports.learner.owners(examples)
-    ports.documents.publish(MODEL, {"examples": learned_from, "model": dump(model)})
-    return model

@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
+from decimal import Decimal
 
 from trimtab.attribution.owners import team_slugs
 from trimtab.attribution.summary import CostLine, Summary
@@ -16,7 +17,7 @@ from trimtab.flow.costs import period_slug
 from trimtab.flow.governance import home_governance
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports
-from trimtab.records import Anomaly, Forecast, Json, NoForecast, Reconciliation, Team
+from trimtab.records import Anomaly, Forecast, Json, NoForecast, OtherShare, Reconciliation, Team
 from trimtab.render.showback import Line, Outlook, Showback, Table, money, month_name, page, table_csv
 from trimtab.render.slack import digest
 
@@ -73,6 +74,7 @@ def _showback(scope: str, period: str, ports: Ports) -> Showback:
         month=period.removeprefix("p-"), made_at=summary.made_at[:16].replace("T", " ") + " UTC",
         versions=tuple((name, _version(version)) for name, version in sorted(summary.versions.items())),
         reconciliations=summary.reconciliations, tables=_tables(summary), outlooks=_outlooks(summary, ports),
+        others=summary.other_costs,
     )  # fmt: skip
 
 
@@ -192,7 +194,17 @@ def message(showback: Showback) -> list[str]:
     for table in showback.tables[:2]:
         largest = [f"{line.name} {money(line.effective)} {line.currency}" for line in table.lines[:TOP] if line.effective > 0]
         lines += [f"{table.title}: {', '.join(largest)}"] if largest else []
+    lines += [_beside(currency, showback.others) for currency in sorted({share.currency for share in showback.others})]
     return lines or ["No cost in this period."]
+
+
+def _beside(currency: str, others: Sequence[OtherShare]) -> str:
+    """What no cloud bills, by name, once per currency."""
+    sums: dict[str, Decimal] = {}
+    for share in others:
+        if share.currency == currency:
+            sums[share.name] = sums.get(share.name, Decimal(0)) + share.amount
+    return f"Beside the bill, in {currency}: {', '.join(f'{name} {money(amount)}' for name, amount in sorted(sums.items()))}"
 
 
 def _adds_up(record: Reconciliation) -> str:

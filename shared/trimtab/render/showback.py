@@ -16,7 +16,7 @@ from jinja2 import DictLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from trimtab.errors import BadInput
-from trimtab.records import Anomaly, Forecast, NoForecast, Reconciliation
+from trimtab.records import Anomaly, Forecast, NoForecast, OtherShare, Reconciliation
 from trimtab.render.spreadsheet import Cell, csv_of
 from trimtab.render.wording import Wording
 
@@ -76,6 +76,8 @@ class Showback:
     reconciliations: tuple[Reconciliation, ...]
     tables: tuple[Table, ...]
     outlooks: tuple[Outlook, ...]
+    others: tuple[OtherShare, ...] = ()
+    """Costs that no cloud bills, beside all of the above."""
 
 
 # ── The page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -192,6 +194,10 @@ def table_csv(showback: Showback) -> str:
         if isinstance(outlook.forecast, Forecast):
             named = (("total", outlook.forecast.total), ("low", outlook.forecast.low), ("high", outlook.forecast.high))
             rows += [("forecast", f"{outlook.forecast.month} {name}", outlook.currency, None, amount, None) for name, amount in named]
+    rows += [
+        ("beside the bill", f"{share.name}: {share.team or share.reason}", share.currency, None, share.amount, None)
+        for share in showback.others
+    ]
     return csv_of(COLUMNS, [*rows, *_reconciled(showback.reconciliations)])
 
 

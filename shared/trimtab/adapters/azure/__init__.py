@@ -1,0 +1,1 @@
+"""Microsoft Azure, as far as files in containers are not enough."""
