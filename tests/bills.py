@@ -20,7 +20,7 @@ from trimtab.adapters.logs import Quiet
 from trimtab.adapters.progress import Silent
 from trimtab.flow.allocate import Allocated, allocate
 from trimtab.ports import Ports, Superseded
-from trimtab.records import CommitSha, EvidenceFloor, Governance, InstanceType, Json, Limits, OwnerRule, Stage, Team
+from trimtab.records import AllocationRules, CommitSha, EvidenceFloor, Governance, InstanceType, Json, Limits, OwnerRule, Stage, Team
 from trimtab.tables import COST, PARTITIONS, TABLES, scan
 from trimtab.units import GIB, Bytes, Millicores
 
@@ -73,13 +73,22 @@ def pod(name: str, *, cpu: int | None = 0, memory: int | None = 0, used: bool = 
     return row | {"day": f"d-{cast(datetime, row['hour']):%Y-%m-%d}"}
 
 
-def governance(*rules: OwnerRule, teams: Sequence[str] = ("ML", "Shop")) -> Governance:
+def asset(kind: str, provider_id: str, **columns: object) -> Row:
+    """A volume's or load balancer's row: whose it is in that hour."""
+    row = node() | {"cpu_capacity": None, "memory_capacity": None, "gpu_capacity": None, "namespace": "ns1", "node": None}
+    row |= {"asset": kind, "provider_id": provider_id, "workload": None, "instance_type": None, "pool": None}
+    row |= columns
+    return row | {"day": f"d-{cast(datetime, row['hour']):%Y-%m-%d}"}
+
+
+def governance(*rules: OwnerRule, teams: Sequence[str] = ("ML", "Shop"), allocation: AllocationRules | None = None) -> Governance:
     """Owner rules; without any, ns1 is ML's and ns2 is Shop's."""
     usual = (OwnerRule(id="ns1", namespace="ns1", team="ML"), OwnerRule(id="ns2", namespace="ns2", team="Shop"))
     return Governance(
         commit=CommitSha("0" * 40), version="v1", default_stage=Stage.OBSERVE, stages=(), gates=(), layouts=(),
         teams=tuple(Team(name=name, cost_center="cc", channel="C1") for name in teams), people=(), owner_rules=rules or usual,
         approvers=(), rules=(), freezes=(), windows=(), limits=Limits(), evidence=EvidenceFloor(),
+        allocation=allocation or AllocationRules(),
     )  # fmt: skip
 
 

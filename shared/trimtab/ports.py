@@ -6,9 +6,9 @@ A port raises `Upstream` when the world fails and returns a value when the world
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from trimtab.records import (
     Break,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from trimtab.analysis.demand import Demand
     from trimtab.attribution.suggest import Example, OwnerModel
     from trimtab.settings import Settings
+    from trimtab.sources.billing_history import HistoryDay
 
 
 # ── The store ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -155,6 +156,9 @@ class Lake(Protocol):
     def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[str]:
         """Local paths of the live Parquet files (copied to scratch where the store is remote), pruned by partition values."""
 
+    def size(self, table: str, partition: Mapping[str, str] | None = None) -> int:
+        """Bytes of the live files; nothing is read."""
+
     def partitions(self, table: str) -> list[dict[str, str]]:
         """Distinct partition values that have live files, sorted."""
 
@@ -187,6 +191,17 @@ class Buckets(Protocol):
         """Every object below a URL, sorted by URL."""
 
 
+class CostHistory(Protocol):
+    """A cloud's billing API: what days cost before the first export."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    def days(self, start: date, end: date) -> "tuple[HistoryDay, ...]":
+        """Daily amortized cost from `start` to before `end`."""
+
+
 class Engine(Protocol):
     """A SQL engine over local Parquet: DuckDB here, Spark where one machine is too small."""
 
@@ -205,6 +220,22 @@ class Session(Protocol):
 
     def write(self, sql: str, path: str) -> int:
         """Write a query's rows as one Parquet file; how many."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A session that can say how far a long statement is."""
+
+    def watched(self, tell: Callable[[int], None]) -> AbstractContextManager[None]:
+        """While it is open, `tell` hears now and then the percent done of the statement under way; from a thread of its own."""
+
+
+@runtime_checkable
+class Compacting(Protocol):
+    """A session that can keep texts that repeat in a short form of its own."""
+
+    def compact(self, table: str) -> None:
+        """Rewrite a temporary table so; its values stay the same for every query."""
 
 
 # ── What runs, and what it costs ─────────────────────────────────────────────────────────────────────────────────────
@@ -393,7 +424,7 @@ class Ports:
 
 
 __all__ = [
-    "Buckets", "Catalog", "Chat", "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Lake", "Learner", "Ledger", "Log",
+    "Buckets", "Catalog", "Chat", "Compacting", "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Lake", "Learner", "Ledger", "Log",
     "MessageRef", "Metrics", "Palette", "Permit", "Ports", "Progress", "Session", "StoredObject", "Superseded",
     "Usage",
 ]  # fmt: skip

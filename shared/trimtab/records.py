@@ -18,6 +18,10 @@ ProjectUid = NewType("ProjectUid", str)
 ProposalId = NewType("ProposalId", str)
 PersonId = NewType("PersonId", str)
 CommitSha = NewType("CommitSha", str)
+BillForm = Literal["focus", "cur", "azure", "gcp", "oci"]
+"""The forms of bill that are read."""
+ExportPart = Literal["all", "commitment-purchases"]
+"""What of its files an export brings: Azure's ActualCost beside an AmortizedCost export of the same scope brings only the purchases."""
 Json = dict[str, object]
 """A JSON object we wrote ourselves; foreign JSON never has this type."""
 
@@ -367,14 +371,48 @@ class Person:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Dated:
+    """What a thing belongs to, and from when until when; two of one thing never overlap."""
+
+    name: str
+    """Id of the cost center or business unit above it."""
+    valid_from: date | None = None
+    """None = always."""
+    valid_to: date | None = None
+    """The first day on which it no longer holds; None = still holds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Team:
     """An owner of cost."""
 
     name: str
     cost_center: str
+    """The last known one; "" = none."""
     channel: str
     """Slack channel id for its cards and alerts."""
     time_zone: str = "UTC"
+    aliases: tuple[str, ...] = ()
+    """Other values of labels and annotations that mean this team."""
+    cost_centers: tuple[Dated, ...] = ()
+    """Where it stood when; () = always in `cost_center`."""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    """The first day on which no cost is its any more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CostCenter:
+    """Where finance books a team's cost."""
+
+    id: str
+    name: str = ""
+    parent: str | None = None
+    """A cost center above this one, whose business unit is this one's too."""
+    business_units: tuple[Dated, ...] = ()
+    """Its own; () = its parent's, or none."""
+    valid_from: date | None = None
+    valid_to: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -382,15 +420,130 @@ class OwnerRule:
     """One way from a row to its team; the first that matches wins. Every given condition must hold (regular expressions, full match)."""
 
     id: str
-    label: str | None = None
-    """Take the team's name from this label; matches only where the label has a known team's name (or alias)."""
+    labels: tuple[str, ...] = ()
+    """Take the team from the first of these labels whose value is a known team's name, slug or alias; none = no match."""
+    annotations: tuple[str, ...] = ()
+    """The same from annotations, asked after the labels."""
     namespace: str | None = None
     cluster: str | None = None
+    project: str | None = None
+    """The Palette project of the cluster."""
     account: str | None = None
     tag: tuple[str, str] | None = None
     """(tag key, value pattern) on the bill row, for cost outside clusters."""
     team: str | None = None
-    """The team it gives; None only together with `label`."""
+    """The team it gives; None only together with labels or annotations."""
+    valid_from: date | None = None
+    """First day of charges that it decides."""
+    valid_to: date | None = None
+    """First day of charges that it no longer decides."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OtherCost:
+    """A cost that no cloud bills, as the config states it: it stands beside the bill, never in it."""
+
+    id: str
+    name: str
+    currency: str
+    monthly: Decimal
+    """A whole month's amount; its decimals are the precision that it is shared at, at least cents."""
+    start: date
+    end: date | None = None
+    """The first day that it costs nothing any more."""
+    by: Literal["even", "cost", "gpu-hours", "weights"]
+    """What it is shared by: all teams alike, effective cost in its currency, GPU-hours held, or the weights given."""
+    weights: tuple[tuple[str, int], ...] = ()
+    """(team, weight), for `weights`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShareWeight:
+    """What one consumer counts in a split; of the days when it counts."""
+
+    value: int
+    """Millionths; only the ratio to the others matters."""
+    team: str | None = None
+    cluster: str | None = None
+    """None = the cluster of the cost that is shared."""
+    namespace: str | None = None
+    """Either a team or a namespace."""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    """The first day on which it no longer counts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SharedRule:
+    """Which cost is shared, over whom, by what; the first rule that matches a cost shares it.
+
+    Every given condition must hold (regular expressions, full match).
+    """
+
+    id: str
+    cluster: str | None = None
+    service: str | None = None
+    resource_type: str | None = None
+    category: str | None = None
+    """FOCUS ChargeCategory."""
+    tag: tuple[str, str] | None = None
+    """(tag key, value pattern) on the bill row."""
+    namespace: str | None = None
+    """Shares what these namespaces were allocated on their nodes; without it the rule shares bill rows that are no node's."""
+    over: Literal["namespaces", "teams"] = "namespaces"
+    split: Literal["even", "proportional", "weighted", "driver"] = "proportional"
+    """proportional = by allocated effective cost, weighted = by `weights`, driver = by `driver`."""
+    driver: Literal["cpu-seconds", "memory-seconds", "gpu-seconds", "network-bytes", "volume-bytes"] | None = None
+    weights: tuple[ShareWeight, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrivateRate:
+    """What capacity costs where no cloud sends a bill; the first rate that matches a cluster and day prices its nodes."""
+
+    id: str
+    currency: str
+    cluster: str | None = None
+    project: str | None = None
+    cpu: Decimal
+    """Per CPU and hour."""
+    memory: Decimal
+    """Per GiB and hour."""
+    gpu: Decimal = Decimal(0)
+    """Per GPU and hour."""
+    storage: Decimal = Decimal(0)
+    """Per GiB of a volume and hour."""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    """The first day that it no longer prices."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AllocationRules:
+    """How cost is divided; the defaults hold where `.trimtab/allocation.yaml` is absent."""
+
+    idle: Literal["show", "share"] = "show"
+    idle_by: Literal["node", "cluster"] = "node"
+    cpu_weight: int = 31_611
+    memory_weight: int = 4_237
+    gpu_weight: int = 950_000
+    """Base prices of a CPU, a GiB and a GPU, in millionths; only their ratio matters. These are OpenCost's (configs/default.json)."""
+    shared: tuple[SharedRule, ...] = ()
+    rates: tuple[PrivateRate, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OtherShare:
+    """One team's share of such a cost for a period; team None = nobody could be named, and `reason` says why."""
+
+    cost: str
+    """Id of the cost in the config."""
+    name: str
+    team: str | None
+    currency: str
+    amount: Decimal
+    reason: str
+    """How it was shared, or why it was not, for people."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -532,7 +685,11 @@ class ExportDrop:
     """Object URLs, all under the export's own prefix."""
     sizes: tuple[int, ...] = ()
     """Bytes of each file, where the signal says them; () = it does not."""
-    form: Literal["focus"]
+    rows: tuple[int, ...] = ()
+    """Data rows of each file, where the signal says them; () = it does not."""
+    part: ExportPart = "all"
+    form: BillForm | None
+    """None = each file's header says it."""
     billing_account: str
 
 
@@ -755,7 +912,7 @@ class Governance:
 
     commit: CommitSha
     version: str
-    """sha256 over the three files' bytes: the policy version."""
+    """sha256 over the files' bytes: the policy version."""
     default_stage: Stage
     stages: tuple[StageRule, ...]
     gates: tuple[GateRule, ...]
@@ -771,6 +928,9 @@ class Governance:
     limits: Limits
     evidence: EvidenceFloor
     currency: str = "USD"
+    other_costs: tuple[OtherCost, ...] = ()
+    allocation: AllocationRules = AllocationRules()
+    cost_centers: tuple[CostCenter, ...] = ()
 
 
 # ── What a judge is told ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, Val
 from trimtab.errors import BadInput
 from trimtab.locations import local_path
 from trimtab.receive_settings import SENDER_SECRETS, split_secret
-from trimtab.records import ClusterUid, ProjectUid, Stage
+from trimtab.records import BillForm, ClusterUid, ExportPart, ProjectUid, Stage
 
 __all__ = ["SECRETS", "Export", "NonProduction", "Repository", "Settings", "Slug", "load", "local_path"]
 
@@ -49,11 +49,19 @@ class Export(_Strict):
     """A billing export and the account it may speak for."""
 
     name: Slug
-    form: Literal["focus"] = "focus"
+    form: BillForm = "focus"
     prefix: str
     """URL or path below which its files are; manifest keys must stay below it."""
     billing_account: str
     """BillingAccountId that every row must carry; "*" only for a bundle of accounts that is declared so."""
+    part: ExportPart = "all"
+    """`commitment-purchases`: an ActualCost export of Azure, delivered beside an AmortizedCost one of the same scope."""
+    pull: bool = False
+    """Look for deliveries on the clock: the bucket is in another cloud or account, and cannot notify us."""
+    identity: str | None = None
+    """ARN of the role to assume for an S3 bucket of another account; None = the function's own."""
+    storage_account: str | None = None
+    """Azure storage account of an `az://container/…` prefix."""
 
 
 class Settings(_Strict):
@@ -85,6 +93,10 @@ class Settings(_Strict):
     """Made by `trimtab demo`: its secrets are refused everywhere but on its own disk."""
     memory_mb: int = 512
     """What DuckDB may use."""
+    spark_above_mb: int = 1000
+    """A delivery whose files are together larger, or a period whose bill in the lake is, is not read here; in 10^6 bytes."""
+    has_spark: bool = False
+    """A Spark job takes what is larger (inbox/spark); without one, it is refused."""
 
     slack_token: SecretStr | None = None
     slack_signing_secret: SecretStr | None = None
@@ -93,6 +105,10 @@ class Settings(_Strict):
     palette_webhook_secret: SecretStr | None = None
     azure_webhook_secret: SecretStr | None = None
     palette_api_key: SecretStr | None = None
+    azure_sas: SecretStr | None = None
+    """Shared access signature that may read and list the `az://` prefixes of exports; without one, workload identity is used."""
+    azure_token: SecretStr | None = None
+    """Bearer token for Cost Management, only for `trimtab history`."""
 
     @property
     def ledger_url(self) -> str:

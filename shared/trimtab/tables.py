@@ -60,6 +60,8 @@ USAGE = (
     Column("workload_kind", "VARCHAR", "Deployment, StatefulSet, DaemonSet, Job, ReplicaSet, Pod; NULL on a node row"),
     Column("pod", "VARCHAR", "NULL on a node row: one row per node and hour carries the node's own capacity"),
     Column("labels", "VARCHAR", "JSON object of pod labels merged over namespace labels; {} = none"),
+    Column("annotations", "VARCHAR", "JSON object of the annotations that owner rules may read; {} = none"),
+    Column("project", "VARCHAR", "Palette project of the cluster; NULL = not read"),
     Column("seconds", "INTEGER", "how long it ran within the hour, 1 to 3600"),
     Column("cpu_capacity", "BIGINT", "millicores; node rows only"),
     Column("memory_capacity", "BIGINT", "bytes; node rows only"),
@@ -71,9 +73,15 @@ USAGE = (
     Column("memory_used", "BIGINT", "bytes, mean; NULL = not measured"),
     Column("memory_used_max", "BIGINT", "bytes; NULL = not measured"),
     Column("gpu_request", "BIGINT", "thousandths of a GPU"),
+    Column("gpu_sharing", "VARCHAR", "mig | time-slicing | mps: how it shares one GPU; NULL = whole GPUs"),
+    Column("gpu_shares", "BIGINT", "parts of one GPU it holds (MIG slices, replicas); NULL = whole GPUs, which gpu_request counts"),
+    Column("gpu_shares_of", "BIGINT", "parts that GPU is cut into: 7 on A100, H100, H200, B200, 4 on A30, or its replicas"),
     Column("gpu_compute_used", "BIGINT", "thousandths of a GPU really computing (SM or tensor activity), mean; NULL = not measured"),
     Column("gpu_compute_used_max", "BIGINT", "the same, highest 5-minute mean"),
     Column("gpu_memory_used_max", "BIGINT", "bytes; NULL = not measured"),
+    Column("network_sent", "BIGINT", "bytes the pod sent in the hour, out of the cluster and within; NULL = not measured"),
+    Column("asset", "VARCHAR", "volume | load-balancer: whose that billed resource (provider_id) is; NULL = a node's or pod's row"),
+    Column("asset_bytes", "BIGINT", "size of a volume; NULL = not a volume, or not read"),
     Column("pending", "BOOLEAN", "true = the pod wanted to run and found no place: it has a request and no node"),
     Column("disruptions_allowed", "BIGINT", "what its PodDisruptionBudget allows in that hour; -1 = no budget covers it; NULL = not read"),
     Column("local_volume", "BOOLEAN", "true = it has a hostPath or a non-memory emptyDir volume; NULL = not read"),
@@ -92,15 +100,26 @@ ALLOCATED = (
     Column("x_AllocatedRowId", "VARCHAR", "alloc-<hash>; unique, stable over re-runs of the same inputs"),
     Column("x_Part", "VARCHAR", "allocated | idle | unallocated | not-kubernetes (promise 1)"),
     Column("x_Team", "VARCHAR", "owner; NULL where no rule gave one"),
+    Column("x_CostCenter", "VARCHAR", "of the owner, as the rules of that day say; NULL = none"),
+    Column("x_BusinessUnit", "VARCHAR", "of the owner, as the rules of that day say; NULL = none"),
     Column("x_OwnerRule", "VARCHAR", "id of the owner rule that matched; NULL = none did"),
+    Column("x_SharedRule", "VARCHAR", "id of the shared-cost rule that split it; NULL = split over its node, or not at all"),
     Column("x_Confidence", "VARCHAR", "metered | estimated | shared-estimated | inferred"),
     Column("x_Reason", "VARCHAR", "why this part: one short sentence, for people"),
     Column("x_Cluster", "VARCHAR", "cluster name; NULL outside clusters"),
     Column("x_Pool", "VARCHAR", ""),
     Column("x_Node", "VARCHAR", ""),
     Column("x_Namespace", "VARCHAR", ""),
+    Column("x_WorkloadKind", "VARCHAR", ""),
     Column("x_Workload", "VARCHAR", ""),
     Column("x_Pod", "VARCHAR", ""),
+    Column("x_CpuCost", MONEY, "part of EffectiveCost given for CPU; NULL = not split by resource"),
+    Column("x_MemoryCost", MONEY, "part of EffectiveCost given for memory; NULL = not split by resource"),
+    Column("x_GpuCost", MONEY, "part of EffectiveCost given for GPUs; NULL = not split by resource; the three add up to it"),
+    Column("x_GpuIdleCost", MONEY, "part of x_GpuCost that its holder did not compute with (warm idle); NULL = not measured"),
+    Column("x_CpuSeconds", "BIGINT", "millicore-seconds that it stands for; NULL = not split by resource"),
+    Column("x_MemorySeconds", "BIGINT", "MiB-seconds that it stands for"),
+    Column("x_GpuSeconds", "BIGINT", "thousandths of a GPU times seconds that it stands for"),
     Column("x_GpuModel", "VARCHAR", "of the node, where it has GPUs"),
 )
 
@@ -122,13 +141,16 @@ def scan(table: str, files: Sequence[str]) -> str:
     """A query that gives a table's columns, in its own types, from the Parquet files of `Lake.files`; no files = no rows.
 
     Delta keeps partition values in the path and times with a zone, so a plain read of the files has neither column nor type right.
+    A column that is younger than a file is NULL in it.
     """
-    source = "SELECT 1 WHERE false"
+    nothing = ", ".join(f'NULL AS "{column.name}"' for column in TABLES[table])
+    source = f"SELECT {nothing} WHERE false"
     if files:
         paths = ", ".join(text_literal(file) for file in files)
         hive = ", ".join(f"'{name}': VARCHAR" for name in PARTITIONS[table])
-        source = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = true, hive_types = {{{hive}}})"
-    columns = (_typed(column, "NULL" if not files else f'"{column.name}"') for column in TABLES[table])
+        read = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = true, hive_types = {{{hive}}})"
+        source = f"{source} UNION ALL BY NAME SELECT * FROM {read}"
+    columns = (_typed(column, f'"{column.name}"') for column in TABLES[table])
     return f"SELECT {', '.join(columns)} FROM ({source})"
 
 

@@ -21,7 +21,7 @@ _NOT_RELAYED = {"connection", "transfer-encoding", "content-length", "keep-alive
 
 
 class Relay(ThreadingHTTPServer):
-    """Relays to `target`; the next PUTs lose their answers as `losses` says, and every answer suffers from `outage`."""
+    """Relays to `target`; the next PUTs lose their answers as `losses` says (None: not this one), every answer suffers from `outage`."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -30,7 +30,7 @@ class Relay(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Request)
         self.target = urlsplit(target).netloc
         self.is_gcs = is_gcs
-        self.losses: list[Loss] = []
+        self.losses: list[Loss | None] = []
         self.outage: Outage | None = None
         self.puts = 0
 

@@ -297,7 +297,7 @@ def test_a_file_that_is_not_whole_is_refused_by_name_and_nothing_is_written(port
     ("sql", "message"),
     [
         ("SELECT 1 AS a FROM range(200_000_000)", "more than 100 times"),
-        (f"SELECT {', '.join(f'1 AS c{number}' for number in range(300))}", "300 columns"),
+        (f"SELECT {', '.join(f'1 AS c{number}' for number in range(1100))}", "1100 columns"),
         ("SELECT 1 AS a", "no FOCUS 1.0 or 1.2 file"),
         (f"SELECT {', '.join(f'[1] AS {chr(34)}{name}{chr(34)}' for name in MANDATORY)}", "FOCUS has a single value there"),
     ],

@@ -33,16 +33,23 @@ def header_of(path: Path, file: str, session: Session) -> Header:
         return csv_header(stream, file)
 
 
-def stage(sql: str, path: Path, file: str, session: Session) -> int:
+def stage(sql: str, path: Path, file: str, session: Session, *, may_be_empty: bool = False) -> int:
     """Write a file's staged rows, and refuse the file if one of them has a problem, or if there is none; how many."""
     with naming(file):
         rows = session.write(sql, str(path))
     staged = f"FROM read_parquet({text_literal(str(path))})"
     for row, problem in session.rows(f'SELECT "row", problem {staged} WHERE problem IS NOT NULL ORDER BY "row" LIMIT 1'):
         raise BadInput(f"{file}: row {row}: {problem}")
-    if not rows:
+    if not rows and not may_be_empty:
         raise BadInput(f"{file}: a header and no rows; deliver it again, or leave it out")
     return rows
+
+
+def check_rows(sql: str, expected: int, file: str, session: Session) -> None:
+    """Raise BadInput where a file does not have as many data rows as its completion signal says."""
+    ((found,),) = session.rows(sql)
+    if found != expected:
+        raise BadInput(f"{file}: {found} rows, its manifest says {expected}; deliver both again")
 
 
 @contextmanager

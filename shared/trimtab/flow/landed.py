@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trimtab.errors import BadInput
+from trimtab.errors import BadInput, TooLarge
 from trimtab.flow.allocate import allocate
 from trimtab.flow.governance import home_governance
+from trimtab.flow.hand_over import hand_over_delivery, hand_over_period, is_large_delivery, is_large_period
 from trimtab.flow.ingest import ingest_export, ingest_usage
+from trimtab.flow.pull import pull
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports, Superseded
-from trimtab.records import Json
+from trimtab.records import ExportDrop, Json
 from trimtab.sources.drops import is_export_signal, is_usage_signal, parse_completion
 from trimtab.tables import scan
 
@@ -27,7 +29,8 @@ ALLOCATE = "inbox/ingest/allocate."
 def land(wake: Wake, ports: Ports, now: datetime) -> str:
     """A completion signal, or a period to attribute; any other object landing (a data file) asks for nothing."""
     if wake.key.startswith("inbox/clock/"):
-        return ask_for_all(ports)
+        looked = ask_for_all(ports)
+        return f"{looked}; {pull(ports)} deliveries pulled"
     with scratch(ports) as folder:
         if wake.key.startswith(ALLOCATE):
             return attribute(wake.key.removeprefix(ALLOCATE), ports, folder, now)
@@ -57,14 +60,21 @@ def _url_of(key: str, ports: Ports) -> str:
 
 
 def bill_landed(url: str, ports: Ports, folder: Path, now: datetime) -> str:
-    """One complete delivery of an export."""
-    modified = ports.buckets.modified(url)
-    drop = parse_completion(ports.buckets.read(url), url, ports.settings.exports, modified=modified, now=now)
+    """One complete delivery of an export; one that is too large for this machine is left to the Spark job."""
+    drop = drop_of(url, ports, now)
+    if is_large_delivery(drop, ports):
+        return hand_over_delivery(url, drop, ports)
     loaded = ingest_export(drop, ports, folder)
     if isinstance(loaded, Superseded):
         return f"{drop.export} {drop.period}: a newer run was here before; nothing changed"
     ask_for(f"p-{drop.period}", ports)
     return f"{drop.export} {drop.period}: {loaded.rows} rows"
+
+
+def drop_of(url: str, ports: Ports, now: datetime) -> ExportDrop:
+    """What a completion signal speaks for. Raises BadInput where it may not, or is none."""
+    modified = ports.buckets.modified(url)
+    return parse_completion(ports.buckets.read(url), url, ports.settings.exports, modified=modified, now=now)
 
 
 def usage_landed(url: str, ports: Ports, folder: Path) -> str:
@@ -113,7 +123,14 @@ def attribute(name: str, ports: Ports, folder: Path, now: datetime) -> str:
     if asked != versions(ports) and not ports.inbox.is_done(f"{ALLOCATE}{period}.{versions(ports)}"):
         ask_for(period, ports)
         return f"{period}: asked again with newer versions"
-    done = allocate(period, ports, home_governance(ports), folder, now)
+    if ports.settings.has_spark and is_large_period(period, ports):
+        return hand_over_period(period, asked, ports)
+    try:
+        done = allocate(period, ports, home_governance(ports), folder, now)
+    except TooLarge:
+        if not ports.settings.has_spark:
+            raise
+        return hand_over_period(period, asked, ports)
     rows = sum(export.rows for export in done.exports)
     return f"{period}: {rows} allocated rows"
 
@@ -133,7 +150,7 @@ NEWEST = f"""
 SELECT pool, max(hour), count(*) FILTER (WHERE {PLACED} AND pending),
        {_requested("cpu_request")}, {_requested("memory_request")}, {_requested("coalesce(gpu_request, 0)")}
 FROM usage
-WHERE hour = (SELECT max(hour) FROM usage)
+WHERE asset IS NULL AND hour = (SELECT max(hour) FROM usage WHERE asset IS NULL)
 GROUP BY pool ORDER BY pool
 """
 UNITS = (("CPU cores", 1000), ("GiB", 1 << 30), ("GPUs", 1000))

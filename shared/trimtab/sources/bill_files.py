@@ -5,18 +5,23 @@ trailing garbage may say nothing.
 """
 
 import csv
+import re
 import zlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from trimtab.errors import BadInput, TooLarge
 
 EXTENSIONS = (".csv", ".csv.gz", ".parquet")
-MOST_COLUMNS = 200
+MOST_COLUMNS = 1000
+"""A legacy Cost and Usage Report has a column for each product attribute and tag; a thousand is more than any."""
 MOST_EXPANSION = 100
 """Times that a compressed file may grow; real bills grow 10 to 30 times."""
 MOST_MEMBERS = 10_000
 MOST_ROW_GROUPS = 10_000
+TAG_COLUMN = re.compile(r"resource_?tags[/_]|tags/", re.IGNORECASE)
+"""Columns of tags, one for each key: of AWS and of Oracle."""
 _SLACK = 1 << 20
 _CHUNK = 1 << 18
 
@@ -28,6 +33,12 @@ class Header:
     file: str
     names: tuple[str, ...]
     types: tuple[str, ...] | None = None
+    spelled: tuple[tuple[str, str], ...] = ()
+    """(name, how the file spells it) of tag columns that differ from another by case alone, which no engine can tell apart."""
+
+    def written(self, name: str) -> str:
+        """A column's name as it stands in the file."""
+        return dict(self.spelled).get(name, name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,12 +64,14 @@ def is_parquet(file: str) -> bool:
 
 def check_beginning(stream: BinaryIO, file: str) -> None:
     """Raise BadInput where the first bytes are not what the name says."""
+    if file.lower().endswith(".zip"):
+        raise BadInput(f"{file}: a ZIP archive, which is not read; set the export's compression to GZIP or Parquet, or unpack it first")
     if not file.lower().endswith(EXTENSIONS):
         raise BadInput(f"{file}: unknown kind of file; {', '.join(EXTENSIONS)} are read")
     start = stream.read(4)
     if not start:
         raise BadInput(f"{file}: zero bytes; deliver it again")
-    found = "gz" if start[:2] == b"\x1f\x8b" else "parquet" if start == b"PAR1" else "text"
+    found = "gz" if start[:2] == b"\x1f\x8b" else "parquet" if start == b"PAR1" else "zip" if start == b"PK\x03\x04" else "text"
     wanted = "gz" if is_gzip(file) else "parquet" if is_parquet(file) else "text"
     if found != wanted:
         raise BadInput(f"{file}: its first bytes are those of a {found} file; give it the right extension")
@@ -95,7 +108,21 @@ def csv_header(stream: BinaryIO, file: str) -> Header:
         names = tuple(next(csv.reader([line.decode("utf-8-sig").rstrip("\r")], strict=True), ()))
     except (UnicodeDecodeError, csv.Error):
         raise BadInput(f"{file}: its first line is no CSV header in UTF-8") from None
-    return checked(Header(file=file, names=names))
+    return checked(_told_apart(Header(file=file, names=names)))
+
+
+def _told_apart(header: Header) -> Header:
+    """Keys of tags are case-sensitive, and a bill with `Team` and `team` is right: the second column gets a number behind its name."""
+    seen = Counter[str]()
+    names: list[str] = []
+    spelled: list[tuple[str, str]] = []
+    for name in header.names:
+        seen[name.casefold()] += 1
+        is_other_tag = seen[name.casefold()] > 1 and TAG_COLUMN.match(name) and name not in header.names[: len(names)]
+        names.append(f"{name} ({seen[name.casefold()]})" if is_other_tag else name)
+        if is_other_tag:
+            spelled.append((names[-1], name))
+    return replace(header, names=tuple(names), spelled=tuple(spelled))
 
 
 def checked(header: Header) -> Header:
@@ -105,8 +132,8 @@ def checked(header: Header) -> Header:
         raise TooLarge(f"{header.file}: {len(names)} columns; at most {MOST_COLUMNS} are read, so export fewer")
     if not any(names) or "" in names:
         raise BadInput(f"{header.file}: column {names.index('') + 1 if '' in names else 1} of its header has no name")
-    folded = [name.casefold() for name in names]
-    twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
+    folded = Counter(name.casefold() for name in names)
+    twice = sorted({name for name in names if folded[name.casefold()] > 1})
     if twice:
         raise BadInput(f"{header.file}: column {', '.join(twice)} stands twice in its header")
     return header

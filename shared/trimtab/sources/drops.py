@@ -1,32 +1,29 @@
 """Completion signals of billing exports: the object that says "this delivery is whole", turned into an ExportDrop.
 
-Two are known: the manifest of an AWS Data Export, and our own marker for exports that somebody's job writes to a bucket. Whoever
+Known are the manifests of AWS and of Azure, and our own marker for what somebody's job writes to a bucket. Whoever
 can write one could point anywhere, so every file must lie below the prefix that the deployment's settings give the export.
 """
 
-import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from trimtab.errors import BadInput
 from trimtab.records import ExportDrop
 from trimtab.settings import Export
+from trimtab.sources import aws_manifest, azure_manifest
+from trimtab.sources.json_models import parsed as _parsed
+from trimtab.sources.json_models import utc
 
 MARKER = "_trimtab_complete.json"
-MANIFEST = "-Manifest.json"
 USAGE_MARKER = "_complete.json"
 MOST_FILES = 10_000
 CLOCK_SKEW = timedelta(minutes=10)
-_PERIOD = r"\d{4}-(?:0[1-9]|1[0-2])"
-_MANIFEST_PERIOD = re.compile(rf"/(?:BILLING_PERIOD|billing_period)=({_PERIOD})/")
+_PERIOD = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
 _SAFE = re.compile(r"[^\x00-\x20\x7f?#%\\]+")
-
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Strict(BaseModel):
@@ -47,19 +44,11 @@ class _Marker(_Strict):
     files: Annotated[tuple[_MarkedFile, ...], Field(min_length=1, max_length=MOST_FILES)]
 
 
-class _Manifest(BaseModel):
-    """What we read of an AWS manifest; AWS may add keys whenever it likes."""
-
-    model_config = ConfigDict(frozen=True)
-
-    executionId: Annotated[str, Field(min_length=1, max_length=200)]  # noqa: N815 -- AWS's own spelling
-    dataFiles: Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_FILES)]  # noqa: N815
-
-
 def is_export_signal(url: str) -> bool:
     """True for an object that completes a delivery of a billing export."""
     name = url.rsplit("/", 1)[-1]
-    return name == MARKER or name.endswith(MANIFEST)
+    is_aws = aws_manifest.is_manifest(name) and not aws_manifest.is_run_copy(url)
+    return name == MARKER or is_aws or azure_manifest.is_manifest(name)
 
 
 def is_usage_signal(url: str) -> bool:
@@ -74,7 +63,11 @@ def parse_completion(body: bytes, url: str, exports: Sequence[Export], *, modifi
     outside every configured export, for one that names foreign files, and for one from the future, which would shut out later runs.
     """
     export = export_of(url, exports)
-    drop = _marked(body, url, export) if url.rsplit("/", 1)[-1] == MARKER else _manifested(body, url, export, modified)
+    name = url.rsplit("/", 1)[-1]
+    if azure_manifest.is_manifest(name):
+        drop = azure_manifest.drop_of(body, url, export, modified)
+    else:
+        drop = _marked(body, url, export) if name == MARKER else aws_manifest.drop_of(body, url, export, modified)
     if drop.submitted_at > now + CLOCK_SKEW:
         raise BadInput(f"{url}: submitted_at {drop.submitted_at.isoformat()} lies in the future; correct the clock of what wrote it")
     if len(set(drop.files)) != len(drop.files):
@@ -85,16 +78,24 @@ def parse_completion(body: bytes, url: str, exports: Sequence[Export], *, modifi
 
 
 def period_in(path: str) -> str | None:
-    """YYYY-MM of the BILLING_PERIOD= folder in a key, where there is one."""
-    found = _MANIFEST_PERIOD.search(path)
-    return found[1] if found else None
+    """YYYY-MM of the month's folder in a key, where there is one."""
+    return aws_manifest.period_in(path) or azure_manifest.period_in(path)
 
 
 def listed_files(body: bytes, place: str) -> tuple[str, ...]:
     """What a completion signal on somebody's disk lists, as it names it; for files that are read by hand, without a configured prefix."""
+    if azure_manifest.is_manifest(place.rsplit("/", 1)[-1]):
+        return tuple(name for name, _ in azure_manifest.listed(body, place))
     if place.endswith(MARKER):
         return tuple(each.name for each in _parsed(_Marker, body, place).files)
-    return _parsed(_Manifest, body, place).dataFiles
+    return aws_manifest.listed(body, place)
+
+
+def listed_sizes(body: bytes, place: str) -> tuple[int, ...]:
+    """Bytes of each of the listed files, where the signal says them; () = it does not."""
+    if azure_manifest.is_manifest(place.rsplit("/", 1)[-1]):
+        return tuple(size for _, size in azure_manifest.listed(body, place))
+    return tuple(each.bytes for each in _parsed(_Marker, body, place).files) if place.endswith(MARKER) else ()
 
 
 def export_of(url: str, exports: Sequence[Export]) -> Export:
@@ -134,43 +135,10 @@ def _marked(body: bytes, url: str, export: Export) -> ExportDrop:
         export=export.name,
         period=marker.period,
         run_id=marker.run_id,
-        submitted_at=marker.submitted_at.astimezone(UTC),
+        submitted_at=utc(marker.submitted_at, url),
         files=tuple(each.name if "://" in each.name else f"{folder}/{each.name}" for each in marker.files),
         sizes=tuple(each.bytes for each in marker.files),
+        part=export.part,
         form=export.form,
         billing_account=export.billing_account,
     )
-
-
-def _manifested(body: bytes, url: str, export: Export, modified: datetime) -> ExportDrop:
-    if b'"reportKeys"' in body and b'"dataFiles"' not in body:
-        raise BadInput(f"{url}: a manifest of the old Cost and Usage Report; configure a Data Export of the FOCUS table instead")
-    manifest = _parsed(_Manifest, body, url)
-    period = _MANIFEST_PERIOD.search(url)
-    if period is None:
-        raise BadInput(f"{url}: no BILLING_PERIOD=YYYY-MM in the manifest's key; Data Exports writes it there")
-    for file in manifest.dataFiles:
-        other = _MANIFEST_PERIOD.search(file)
-        if other and other[1] != period[1]:
-            raise BadInput(f"{url}: file {file!a}: of period {other[1]}, the manifest is of {period[1]}")
-    return ExportDrop(
-        export=export.name,
-        period=period[1],
-        run_id=manifest.executionId,
-        submitted_at=modified.astimezone(UTC),
-        files=manifest.dataFiles,
-        form=export.form,
-        billing_account=export.billing_account,
-    )
-
-
-def _parsed(model: type[Model], body: bytes, url: str) -> Model:
-    try:
-        value: Any = json.loads(body)
-        return model.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"{url}: {path}: {first['msg']}") from None
-    except ValueError as error:
-        raise BadInput(f"{url}: not JSON: {error}") from None

@@ -1,4 +1,4 @@
-"""Where exports and usage drops land: folders, S3 and Google Cloud Storage buckets, by URL.
+"""Where exports and usage drops land: folders, buckets of S3 and Google Cloud Storage, containers of Azure, by URL.
 
 What is fetched is a copy of our own under a name of our own: whoever can write to the bucket cannot change it after it was checked.
 """
@@ -18,7 +18,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore
 
-from trimtab.adapters.store.objects import open_objects
+from trimtab.adapters.store.foreign import Access, open_bucket
 from trimtab.errors import BadInput, TooLarge, Upstream
 from trimtab.locations import local_path
 from trimtab.ports import StoredObject
@@ -31,11 +31,13 @@ _EXTENSIONS = (".csv.gz", ".csv", ".parquet", ".json")
 class StoreBuckets:
     """Objects by full URL.
 
-    `mounts` are URL prefixes with a directory that stands in for each, for replays; `options` are the cloud stores' own.
+    `mounts` are URL prefixes with a directory that stands in for each, for replays; `options` are the cloud stores' own; `access` is
+    how to open what lies below a URL prefix, where that is not as everything else.
     """
 
     mounts: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    access: Mapping[str, Access] = field(default_factory=dict)
 
     def read(self, url: str) -> bytes:
         """A small object's bytes. Raises BadInput where there is none, TooLarge over 16 MiB."""
@@ -107,7 +109,12 @@ class StoreBuckets:
 
     def _remote(self, url: str) -> tuple[ObjectStore, str]:
         root, key = _split(url)
-        return open_objects(root, options=self.options).store, key
+        return open_bucket(root, self._access(url)), key
+
+    def _access(self, url: str) -> Access:
+        """That of the longest prefix which covers the URL."""
+        covering = [prefix for prefix in self.access if f"{url.rstrip('/')}/".startswith(f"{prefix.rstrip('/')}/")]
+        return self.access[max(covering, key=len)] if covering else Access(options=self.options)
 
 
 def _check_size(url: str, size: int) -> None:
