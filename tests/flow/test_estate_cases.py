@@ -98,3 +98,8 @@ def test_the_pool_without_metrics_gets_no_advice(answers: dict[str, tuple[Answer
 def test_a_pool_of_the_right_size_is_kept(answers: dict[str, tuple[Answer, ...]], pool: str) -> None:
     assert _findings(answers[pool]) == []
     assert _refusals(answers[pool]) & {"fits", "fits-tightly"}
+
+
+def test_the_pool_of_one_cut_gpu_is_not_sized_by_whole_gpus(answers: dict[str, tuple[Answer, ...]]) -> None:
+    """Three pods on five slices are less than one GPU; its one node stays."""
+    assert _findings(answers["prod-data/slices-a100"]) == []

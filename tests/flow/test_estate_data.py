@@ -121,7 +121,16 @@ def test_the_bill_has_the_rows_that_belong_to_no_pod(lake: duckdb.DuckDBPyConnec
 
     assert (categories["Tax"], categories["Credit"]) == (3, 1)
     assert {"Amazon Elastic Kubernetes Service", "Elastic Load Balancing", "Amazon Elastic Block Store", "AWS Data Transfer"} <= services
-    assert {"AWS Support (Business)", "Kubernetes Engine"} <= services
+    assert {"AWS Support (Business)", "Kubernetes Engine", "Amazon Virtual Private Cloud"} <= services
+
+
+def test_each_service_has_one_category_and_subcategory(lake: duckdb.DuckDBPyConnection) -> None:
+    """FOCUS: a ServiceName has exactly one of each."""
+    rows = lake.execute(
+        "SELECT ServiceName FROM bill GROUP BY 1 HAVING count(DISTINCT ServiceCategory || ServiceSubcategory) > 1"
+    ).fetchall()
+
+    assert rows == []
 
 
 def test_each_row_stays_in_its_billing_period(lake: duckdb.DuckDBPyConnection) -> None:
@@ -180,10 +189,36 @@ def test_every_measured_node_hour_is_on_the_bill(lake: duckdb.DuckDBPyConnection
         lake,
         """SELECT count(*) FROM usage LEFT JOIN (SELECT regexp_extract(ResourceId, '[^/]+$') AS id, ChargePeriodStart::TIMESTAMP AS hour
         FROM bill WHERE ServiceSubcategory = 'Virtual Machines') AS billed ON billed.id = usage.provider_id AND billed.hour = usage.hour
-        WHERE usage.pod IS NULL AND billed.id IS NULL""",
+        WHERE usage.pod IS NULL AND usage.asset IS NULL AND billed.id IS NULL""",
     )
 
     assert missing == (0,)
+
+
+def test_every_volume_and_load_balancer_of_a_namespace_is_on_the_bill(lake: duckdb.DuckDBPyConnection) -> None:
+    rows = lake.execute(
+        """SELECT asset, count(DISTINCT provider_id), count(DISTINCT billed.id), bool_and(namespace IS NOT NULL AND node IS NULL) FROM usage
+        LEFT JOIN (SELECT DISTINCT regexp_extract(ResourceId, '[^/]+$') AS id FROM bill) AS billed ON billed.id = usage.provider_id
+        WHERE asset IS NOT NULL GROUP BY 1 ORDER BY 1"""
+    ).fetchall()
+
+    assert rows == [("load-balancer", 2, 2, True), ("volume", 16, 16, True)]
+
+
+def test_the_cut_gpu_is_asked_for_in_slices_and_some_are_free(lake: duckdb.DuckDBPyConnection) -> None:
+    row = _one(
+        lake,
+        "SELECT max(held), min(held), max(of) FROM (SELECT hour, sum(gpu_shares) AS held, max(gpu_shares_of) AS of FROM usage "
+        "WHERE pool = 'slices-a100' AND gpu_sharing = 'mig' GROUP BY 1)",
+    )
+
+    assert row == (5, 5, 7)
+
+
+def test_some_namespaces_say_whose_they_are_by_an_annotation(lake: duckdb.DuckDBPyConnection) -> None:
+    rows = lake.execute("SELECT DISTINCT cluster, namespace, annotations FROM usage WHERE annotations <> '{}'").fetchall()
+
+    assert sorted(rows) == [("prod-data", "scratch", '{"owner": "data"}'), ("staging-web", "storefront", '{"owner": "web"}')]
 
 
 def test_a_pool_without_metrics_is_billed_and_never_measured(lake: duckdb.DuckDBPyConnection) -> None:

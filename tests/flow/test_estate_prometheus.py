@@ -12,7 +12,8 @@ from trimtab.demo.estate.clusters import CLUSTERS
 from trimtab.demo.estate.metrics import estate_prometheus, prometheus_transport
 from trimtab.demo.estate.model import END, LAST_DAY
 from trimtab.demo.estate.usage import COLUMNS, prometheus_samples
-from trimtab.sources.prometheus import QUERIES, Target, hourly, promql
+from trimtab.sources.prometheus import Target, hourly
+from trimtab.sources.promql import QUERIES, promql
 
 UIDS = {cluster.cluster.name: cluster.cluster.uid for cluster in CLUSTERS}
 
@@ -114,23 +115,32 @@ def test_a_waiting_pod_is_pending_without_a_node() -> None:
     assert pending == {series["metric"]["pod"] for series in placed}
 
 
-def test_our_own_collector_finds_the_rows_that_the_estate_expects() -> None:
-    """The last day by Prometheus and the days before by drops must be of one kind, or the seam would look like a change of load."""
-    uid, name = UIDS["staging-web"], "staging-web"
+@pytest.mark.parametrize(
+    ("name", "project", "hours"), [("staging-web", "staging", 24), ("prod-data", "production", 3), ("prod-web", "production", 1)]
+)
+def test_our_own_collector_finds_the_rows_that_the_estate_expects(name: str, project: str, hours: int) -> None:
+    """The last day by Prometheus and the days before by drops must be of one kind, or the seam would look like a change of load.
+
+    prod-data has MIG devices and an annotated namespace, prod-web volumes, a load balancer and traffic.
+    """
+    uid, end = UIDS[name], LAST_DAY + timedelta(hours=hours)
     client = httpx.Client(transport=estate_prometheus())
     metrics = PrometheusMetrics(f"https://prometheus.test/{uid}", client)
     found = {
-        key: metrics.range(promql(query, {}), LAST_DAY + timedelta(seconds=query.step), END, query.step) for key, query in QUERIES.items()
+        key: metrics.range(promql(query, {}), LAST_DAY + timedelta(seconds=query.step), end, query.step) for key, query in QUERIES.items()
     }
 
-    rows = hourly(Target(cluster_uid=uid, cluster=name, pools=("web", "jobs")), found, LAST_DAY, END).rows
+    pools = tuple(pool.pool.name for cluster in CLUSTERS if cluster.cluster.uid == uid for pool in cluster.pools)
+    rows = hourly(Target(cluster_uid=uid, cluster=name, project=project, pools=pools), found, LAST_DAY, end).rows
 
-    expected = {(row["hour"], row["node"], row["namespace"], row["pod"]): row for row in prometheus_samples(uid)}
-    collected = {
-        (row["hour"], row["node"], row["namespace"], row["pod"]): row for row in (dict(zip(COLUMNS, each, strict=True)) for each in rows)
-    }
+    expected = {_key(row): row for row in prometheus_samples(uid, LAST_DAY, end)}
+    collected = {_key(row): row for row in (dict(zip(COLUMNS, each, strict=True)) for each in rows)}
     assert collected.keys() == expected.keys()
     assert [key for key, row in collected.items() if not _same(row, expected[key])] == []
+
+
+def _key(row: dict[str, object]) -> tuple[object, ...]:
+    return tuple(row[name] for name in ("hour", "node", "namespace", "pod", "provider_id"))
 
 
 def _same(row: dict[str, object], other: dict[str, object]) -> bool:
@@ -148,7 +158,7 @@ def test_one_host_serves_every_cluster_under_its_uid() -> None:
         }
         missing = client.get("/ffffffffffffffffffffffff/api/v1/query", params=query)
 
-    assert counts == {"prod-web": "22", "prod-ml": "10", "prod-data": "12", "staging-web": "6", "staging-ml": "5", "dev-sandbox": "15"}
+    assert counts == {"prod-web": "22", "prod-ml": "10", "prod-data": "13", "staging-web": "6", "staging-ml": "5", "dev-sandbox": "15"}
     assert missing.status_code == 404
 
 
@@ -157,7 +167,7 @@ def test_node_info_carries_the_clouds_id() -> None:
         answer = client.post("/api/v1/query", data={"query": "kube_node_info", "time": END.isoformat()}).json()
 
     ids = {series["metric"]["provider_id"].rsplit("/", 1)[1] for series in answer["data"]["result"]}
-    assert ids == {row["provider_id"] for row in prometheus_samples(UIDS["prod-web"]) if row["pod"] is None}
+    assert ids == {row["provider_id"] for row in prometheus_samples(UIDS["prod-web"]) if row["pod"] is None and row["asset"] is None}
 
 
 @pytest.mark.parametrize(

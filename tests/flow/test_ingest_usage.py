@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import duckdb
 import pytest
 
 from trimtab.adapters.duckdb import DuckDb
@@ -15,8 +16,7 @@ from trimtab.adapters.progress import Silent
 from trimtab.adapters.store.buckets import StoreBuckets
 from trimtab.adapters.store.lake import DeltaLake
 from trimtab.errors import BadInput
-from trimtab.flow.ingest import ingest_usage
-from trimtab.flow.ingest_usage import UsageLoaded
+from trimtab.flow.ingest_usage import UsageLoaded, ingest_usage
 from trimtab.ports import Ports
 from trimtab.sources.usage import COLUMNS
 from trimtab.tables import scan
@@ -65,6 +65,18 @@ def pod(hour: int, name: str = "web-0", **changes: object) -> Values:
     return node(hour, **capacity, namespace="web", pod=name, workload="web", workload_kind="StatefulSet", cpu_request=500, **changes)
 
 
+def volume(hour: int, **changes: object) -> Values:
+    """A volume's row."""
+    nothing = dict.fromkeys(("cpu_capacity", "memory_capacity", "gpu_capacity", "node", "pool"))
+    own = {"namespace": "web", "provider_id": "vol-0a", "asset": "volume", "asset_bytes": 50 << 30}
+    return {**node(hour), **nothing, **own, **changes}
+
+
+def shared_pod(hour: int, **changes: object) -> Values:
+    """A pod on two slices of seven."""
+    return {**pod(hour), "gpu_request": 286, "gpu_sharing": "mig", "gpu_shares": 2, "gpu_shares_of": 7, **changes}
+
+
 class Collector:
     """Writes drops to a folder, as a cluster's own collector would."""
 
@@ -87,11 +99,9 @@ class Collector:
         columns = ", ".join(f'CAST({_literal(column.name, "r")} AS {column.sql_type}) AS "{column.name}"' for column in written)
         lines = folder.parent / "rows.json"
         lines.write_text("\n".join(json.dumps(row) for row in rows))
-        with self.ports.engine.session() as session:
-            session.write(
-                f"SELECT {columns} FROM read_json('{lines}', columns = {{'r': 'JSON'}}, format = 'newline_delimited', records = false)",
-                str(folder / "a.parquet"),
-            )
+        source = f"read_json('{lines}', columns = {{'r': 'JSON'}}, format = 'newline_delimited', records = false)"
+        with duckdb.connect() as connection:
+            connection.execute(f"COPY (SELECT {columns} FROM {source}) TO '{folder / 'a.parquet'}' (FORMAT parquet)")
         span = {"from": _text(hours[0]), "to": _text(hours[1])}
         collected_at = {} if collected is None else {"collected_at": _text(collected)}
         value = {"cluster_uid": "u1", "cluster": "prod", **span, **collected_at, "files": ["a.parquet"], **marker}
@@ -201,6 +211,24 @@ def test_two_clusters_in_one_folder_are_refused(collector: Collector) -> None:
         (node(0, cpu_capacity=None), "cpu_capacity, memory_capacity: a node row must have both"),
         (pod(0, node=None), "node: it is empty, and the row is no pending pod"),
         (pod(0, labels="team=ml"), "labels: it is not a JSON object"),
+        (pod(0, annotations="[1]"), "annotations: it is not a JSON object"),
+        (pod(0, network_sent=-1), "network_sent: it is negative"),
+        (shared_pod(0, gpu_sharing="vgpu"), "gpu_sharing: expected one of mig, time-slicing, mps"),
+        (shared_pod(0, gpu_sharing=None), "gpu_shares: it needs gpu_sharing"),
+        (shared_pod(0, gpu_shares_of=None), "gpu_shares, gpu_shares_of: gpu_sharing needs both"),
+        (shared_pod(0, gpu_shares=0), "gpu_shares: expected 1 to gpu_shares_of"),
+        (shared_pod(0, gpu_shares=8), "gpu_shares: expected 1 to gpu_shares_of"),
+        (node(0, gpu_sharing="mig", gpu_shares=1, gpu_shares_of=7), "gpu_sharing: only a pod shares a GPU"),
+        (volume(0, asset="bucket"), "asset: expected volume or load-balancer"),
+        (volume(0, provider_id=None), "provider_id: a volume or load balancer must have one"),
+        (volume(0, provider_id=""), "provider_id: a volume or load balancer must have one"),
+        (volume(0, namespace=None), "namespace: a volume or load balancer must have one"),
+        (volume(0, pod="web-0"), "pod: a volume or load balancer is no pod; leave it empty"),
+        (volume(0, cpu_capacity=4), "cpu_capacity, memory_capacity, gpu_capacity: a volume or load balancer has none"),
+        (volume(0, pending=True), "pending: a volume or load balancer waits for no place"),
+        (volume(0, asset_bytes=-1), "asset_bytes: it is negative"),
+        (volume(0, asset="load-balancer"), "asset_bytes: only a volume has a size"),
+        (node(0, asset_bytes=1), "asset_bytes: only a volume has a size"),
     ],
 )
 def test_one_wrong_row_refuses_the_drop_by_file_and_row(collector: Collector, row: Values, message: str) -> None:
@@ -214,6 +242,50 @@ def test_one_wrong_row_refuses_the_drop_by_file_and_row(collector: Collector, ro
 def test_the_same_pod_on_the_same_node_in_the_same_hour_is_refused(collector: Collector) -> None:
     with pytest.raises(BadInput, match=r"a\.parquet: row 3: web-0 on n1 at 2026-07-31T00:00Z: said before"):
         collector.ingest(collector.drop(node(0), pod(0), pod(0, cpu_used=7)))
+
+
+def test_a_volume_stands_once_per_hour_wherever_it_is_attached(collector: Collector) -> None:
+    """Its cost would go to its namespace twice."""
+    with pytest.raises(BadInput, match=r"a\.parquet: row 3: volume vol-0a at 2026-07-31T00:00Z: said before"):
+        collector.ingest(collector.drop(node(0), volume(0), volume(0, namespace="shop")))
+
+
+def test_volumes_load_balancers_and_shares_are_kept_beside_nodes_and_pods(collector: Collector) -> None:
+    balancer = volume(0, asset="load-balancer", asset_bytes=None, provider_id="web-ingress")
+
+    collector.ingest(
+        collector.drop(node(0), shared_pod(0, annotations='{"owner": "ml"}', project="prod"), volume(0), balancer, hours=(0, 1))
+    )
+
+    rows = collector.stored("coalesce(asset, pod, node), provider_id, asset_bytes, gpu_shares, gpu_shares_of, annotations, project")
+    assert rows == [
+        ("load-balancer", "web-ingress", None, None, None, "{}", None),
+        ("n1", None, None, None, None, "{}", None),
+        ("volume", "vol-0a", 50 << 30, None, None, "{}", None),
+        ("web-0", None, None, 2, 7, '{"owner": "ml"}', "prod"),
+    ]
+
+
+def test_an_hour_that_has_only_volumes_is_said_to_be_unknown(collector: Collector) -> None:
+    """A volume measures no node: its hour must not look like an hour in which nothing ran."""
+    loaded = collector.ingest(collector.drop(node(0), volume(0), volume(1), hours=(0, 2)))
+
+    assert loaded.warnings == ("prod: no rows from 2026-07-31T01:00Z to 2026-07-31T02:00Z (1 h): unknown, not idle",)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((0, 1, 2))))
+def test_an_hour_that_only_volumes_were_seen_in_never_replaces_a_measured_one(collector: Collector, order: tuple[int, ...]) -> None:
+    """A later drop that lost its nodes' capacity still lists volumes; it must not turn a busy hour into an unknown one."""
+    drops = [
+        collector.drop(node(0), pod(0), volume(0), hours=(0, 1), collected=1),
+        collector.drop(volume(0), volume(1), hours=(0, 2), collected=2),
+        collector.drop(volume(1, asset_bytes=1), hours=(1, 2), collected=3),
+    ]
+    for number in order:
+        collector.ingest(drops[number])
+
+    rows = collector.stored('hour("hour"), coalesce(asset, pod, node), asset_bytes')
+    assert rows == [(0, "n1", None), (0, "volume", 50 << 30), (0, "web-0", None), (1, "volume", 1)]
 
 
 def test_pods_of_one_name_in_two_namespaces_and_a_pending_pod_are_fine(collector: Collector) -> None:

@@ -17,11 +17,11 @@ from trimtab.settings import load
 POOLS = {(cluster.cluster.name, pool.pool.name): pool for cluster in CLUSTERS for pool in cluster.pools}
 
 
-def test_six_clusters_in_three_projects_on_two_clouds_have_fifteen_pools() -> None:
+def test_six_clusters_in_three_projects_on_two_clouds_have_sixteen_pools() -> None:
     assert len(CLUSTERS) == 6
     assert {cluster.cluster.project for cluster in CLUSTERS} == {"production", "staging", "development"}
     assert {cluster.cloud_type for cluster in CLUSTERS} == {"eks", "gke"}
-    assert len(POOLS) == 15
+    assert len(POOLS) == 16
 
 
 def test_the_clock_stands_on_a_monday_after_45_whole_days() -> None:
@@ -58,8 +58,8 @@ def test_node_and_provider_ids_are_unique_and_end_the_resource_id() -> None:
     """Attribution joins a bill row to its node by the end of ResourceId."""
     machines = [node for cluster in CLUSTERS for node in nodes(cluster)]
 
-    assert len(machines) == 73
-    assert len({node.provider_id for node in machines}) == len({node.name for node in machines}) == 73
+    assert len(machines) == 74
+    assert len({node.provider_id for node in machines}) == len({node.name for node in machines}) == 74
     assert all(node.resource_id.endswith(node.provider_id) for node in machines)
 
 
@@ -70,10 +70,10 @@ def test_every_pod_fits_the_node_it_is_on() -> None:
         for pod in pods(cluster):
             if pod.node is not None:
                 kind = instance_type(cluster, pod.pool)
-                room = used.setdefault(pod.node.name, [kind.allocatable_cpu, kind.allocatable_memory, kind.gpus])
+                room = used.setdefault(pod.node.name, [kind.allocatable_cpu, kind.allocatable_memory, 1000 * kind.gpus])
                 room[0] -= pod.workload.cpu
                 room[1] -= pod.workload.memory
-                room[2] -= pod.workload.gpus
+                room[2] -= pod.workload.gpu_request
         assert all(left >= 0 for room in used.values() for left in room), cluster.cluster.name
 
 

@@ -42,7 +42,7 @@ GROUP BY name ORDER BY name"""
 
 NODES_SQL = """
 SELECT CAST(epoch("hour") AS BIGINT), CAST(sum(seconds) AS DOUBLE) / 3600
-FROM ({usage}) WHERE cluster_uid = $cluster AND pool = $pool AND "hour" >= $start AND "hour" < $end AND pod IS NULL
+FROM ({usage}) WHERE cluster_uid = $cluster AND pool = $pool AND "hour" >= $start AND "hour" < $end AND pod IS NULL AND asset IS NULL
 GROUP BY 1 ORDER BY 1"""
 
 CLUSTERS_SQL = "SELECT DISTINCT cluster_slug, cluster_uid FROM ({usage}) ORDER BY 1, 2"

@@ -4,24 +4,21 @@ A drop is one Parquet file and its completion marker, in a folder named by the h
 are the same folder, and nothing is written twice. Credentials that can only create are enough, and a late hour is simply a newer drop.
 """
 
-import hashlib
-import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from trimtab.errors import BadInput
+from trimtab.flow.usage_drop import leave
 from trimtab.ports import Buckets, Engine, Metrics
 from trimtab.records import MetricSeries
-from trimtab.sources.prometheus import COLUMNS, QUERIES, Hours, Query, Row, Target, hourly, promql
+from trimtab.sources.prometheus import Hours, Row, Target, hourly
+from trimtab.sources.promql import QUERIES, Query, promql
 
 HOUR = timedelta(hours=1)
 CHUNK = 6 * HOUR
 """Hours asked for at once: what bounds memory, here and in Prometheus."""
-FILE = "usage.parquet"
-MARKER = "_complete.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,18 +59,10 @@ def collect(target: Target, start: datetime, end: datetime, ports: CollectPorts,
         warnings |= dict.fromkeys(found.warnings)
         rows += len(found.rows)
         if found.rows:
-            drops.append(_leave(target, day_start, day_end, found.rows, ports, now))
+            drops.append(leave(target, (day_start, day_end), found.rows, ports, now))
         else:
             warnings[f"{target.cluster}: no rows from {_text(day_start)} to {_text(day_end)}: unknown, not idle"] = None
     return Collected(drops=tuple(drops), rows=rows, warnings=tuple(warnings))
-
-
-def slug_of(cluster: str) -> str:
-    """A cluster's folder and partition. Raises BadInput for a name that leaves nothing."""
-    slug = re.sub(r"[^a-z0-9]+", "-", cluster.lower()).strip("-")
-    if not slug:
-        raise BadInput(f"cluster name {cluster!a}: no letter or digit to name its folder by")
-    return (slug if slug[0].isalpha() else f"c-{slug}")[:63].rstrip("-")
 
 
 def _days(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -107,41 +96,8 @@ def _ask(query: Query, target: Target, start: datetime, end: datetime, metrics: 
     return metrics.range(promql(query, target.matchers), start + timedelta(seconds=query.step), end, query.step)
 
 
-def _leave(target: Target, start: datetime, end: datetime, rows: tuple[Row, ...], ports: CollectPorts, now: datetime) -> str:
-    """Write the file, then the marker; the marker's URL."""
-    digest = hashlib.sha256(repr((target.cluster_uid, rows)).encode()).hexdigest()[:16]
-    hours = int((end - start) / HOUR)
-    folder = f"{ports.store.rstrip('/')}/usage/{slug_of(target.cluster)}/{start:%Y-%m-%dT%H}-{hours}h-{digest}"
-    ports.buckets.put(f"{folder}/{FILE}", _parquet(rows, ports, digest))
-    marker = {
-        "cluster_uid": target.cluster_uid,
-        "cluster": target.cluster,
-        "from": _text(start),
-        "to": _text(end),
-        "collected_at": _text(now.astimezone(UTC)),
-        "files": [FILE],
-    }
-    ports.buckets.put(f"{folder}/{MARKER}", (json.dumps(marker, sort_keys=True) + "\n").encode())
-    return f"{folder}/{MARKER}"
-
-
-def _parquet(rows: tuple[Row, ...], ports: CollectPorts, name: str) -> bytes:
-    path = ports.scratch / f"collect-{name}.parquet"
-    types = ", ".join(f'"{column.name}" {column.sql_type}' for column in COLUMNS)
-    columns = ", ".join(f"unnest(${column.name})" for column in COLUMNS)
-    values = dict(zip((column.name for column in COLUMNS), (list(column) for column in zip(*rows, strict=True)), strict=True))
-    with ports.engine.session() as session:
-        session.run(f"CREATE TABLE usage ({types})")
-        session.run(f"INSERT INTO usage SELECT {columns}", values)
-        session.write("SELECT * FROM usage", str(path))
-    try:
-        return path.read_bytes()
-    finally:
-        path.unlink()
-
-
 def _text(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-__all__ = ["CollectPorts", "Collected", "collect", "slug_of", "window"]
+__all__ = ["CollectPorts", "Collected", "collect", "window"]

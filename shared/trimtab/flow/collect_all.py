@@ -30,7 +30,8 @@ def collect_all(_wake: Wake, ports: Ports, now: datetime) -> str:
 
 def collect_one(cluster: Cluster, ports: Ports, now: datetime) -> int:
     """One cluster's hours as drops; how many rows they have."""
-    target = Target(cluster_uid=cluster.uid, cluster=cluster.name, pools=tuple(pool.name for pool in cluster.pools))
+    pools = tuple(pool.name for pool in cluster.pools)
+    target = Target(cluster_uid=cluster.uid, cluster=cluster.name, project=cluster.project or None, pools=pools)
     metrics = ports.metrics(cluster.uid)
     own = CollectPorts(metrics=metrics, buckets=ports.buckets, engine=ports.engine, scratch=ports.scratch, store=ports.settings.store)
     collected = collect(target, *window(now), own, now)

@@ -1,8 +1,10 @@
 """A usage drop arrived: check it, merge it hour by hour with what the lake has, commit all its days at once.
 
-Per hour the drop that was collected last holds. So drops may come late, twice and in any order, and the lake ends up the same.
+Per hour the drop that was collected last holds; one that saw only volumes and load balancers in an hour never pushes aside one that
+saw its nodes and pods. So drops may come late, twice and in any order, and the lake ends up the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +53,7 @@ def ingest_usage(marker_url: str, ports: Ports, scratch: Path, *, allow_gaps: bo
     with TemporaryDirectory(prefix="usage-", dir=scratch) as folder, ports.engine.session() as session:
         work = Path(folder)
         staged = _stage(drop, ports, session, work)
-        missing = () if allow_gaps else usage.gaps(drop, (_time(row[0]) for row in session.rows(f'SELECT DISTINCT "hour" FROM ({staged})')))
+        missing = () if allow_gaps else usage.gaps(drop, _measured(session, staged))
         if missing:
             raise BadInput(f"{marker_url}: {missing[0]}; collect the hours again, or load it with --allow-gaps")
         for _ in range(ATTEMPTS):
@@ -94,12 +96,13 @@ def _merge(drop: UsageDrop, staged: str, ports: Ports, session: Session, work: P
     """One try: read what is there, put the drop's hours in, commit. None = somebody else wrote in between."""
     since = ports.lake.version("usage")
     hours = [(_time(hour), str(day)) for hour, day in session.rows(f'SELECT DISTINCT "hour", "day" FROM ({staged}) ORDER BY 1')]
-    warnings = usage.gaps(drop, (hour for hour, _ in hours))
+    warnings = usage.gaps(drop, _measured(session, staged))
     there = {day: ports.lake.files("usage", {"cluster_slug": drop.slug, "day": day}) for day in dict.fromkeys(day for _, day in hours)}
-    kept = _collected_later(drop, [file for files in there.values() for file in files], {hour for hour, _ in hours}, session)
+    measured = set(_measured(session, staged))
+    kept = _better(drop, [file for files in there.values() for file in files], {hour: hour in measured for hour, _ in hours}, session)
     taken = [(hour, day) for hour, day in hours if hour not in kept]
     if not taken:
-        note = "every hour of it is in the lake already, collected then or later; nothing was changed"
+        note = "every hour of it is in the lake already, as well measured and collected then or later; nothing was changed"
         return _loaded(drop, 0, [], since, (*warnings, note))
     days = list(dict.fromkeys(day for _, day in taken))
     path = work / "merged.parquet"
@@ -114,17 +117,25 @@ def _merge(drop: UsageDrop, staged: str, ports: Ports, session: Session, work: P
     return _loaded(drop, rows, taken, version, warnings)
 
 
-def _collected_later(drop: UsageDrop, files: list[str], hours: set[datetime], session: Session) -> set[datetime]:
-    """Hours that the lake has from this drop or a later one. Raises BadInput where they are another cluster's."""
+def _measured(session: Session, staged: str) -> list[datetime]:
+    """The hours that say anything of nodes or pods: a volume's row measures nobody."""
+    return [_time(row[0]) for row in session.rows(f'SELECT DISTINCT "hour" FROM ({staged}) WHERE asset IS NULL')]
+
+
+def _better(drop: UsageDrop, files: list[str], hours: Mapping[datetime, bool], session: Session) -> set[datetime]:
+    """Hours that the lake has as well measured and not collected earlier; `hours` says of each whether the drop measured it.
+
+    Raises BadInput where they are another cluster's.
+    """
     kept: set[datetime] = set()
-    sql = f'SELECT "hour", max(collected_at), any_value(cluster_uid) FROM ({scan("usage", files)}) GROUP BY "hour"'
-    for found, collected_at, uid in session.rows(sql):
+    seen = 'SELECT "hour", max(collected_at), any_value(cluster_uid), bool_or(asset IS NULL)'
+    for found, collected_at, uid, is_measured in session.rows(f'{seen} FROM ({scan("usage", files)}) GROUP BY "hour"'):
         hour = _time(found)
         if hour in hours and uid != drop.cluster_uid:
             raise BadInput(
                 f"{drop.url}: folder {drop.slug} already has {hour:%Y-%m-%dT%H:%MZ} of cluster {uid}; give each cluster its own folder"
             )
-        if collected_at is not None and _time(collected_at) >= drop.collected_at:
+        if hour in hours and collected_at is not None and (bool(is_measured), _time(collected_at)) >= (hours[hour], drop.collected_at):
             kept.add(hour)
     return kept
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from trimtab.records import MetricSeries
 
@@ -67,6 +67,26 @@ def requests_of(every: Iterable[MetricSeries]) -> dict[tuple[Pod, str], ByStep]:
     return found
 
 
+class Told(Generic[K]):
+    """What the labels of series say of something, hour by hour: a label that changed counts from the hour in which it did."""
+
+    def __init__(self, every: Iterable[MetricSeries], key: Callable[[Labels], K]) -> None:
+        self.series: dict[K, list[MetricSeries]] = defaultdict(list)
+        for series in every:
+            self.series[key(series.labels)].append(series)
+
+    def at(self, key: K, hour: int) -> Labels:
+        """The labels of that hour's newest series; where no point tells of the hour, of the newest series there is."""
+        own = self.series.get(key, [])
+        here = [series for series in own if any(hour < step <= hour + HOUR for step, _ in series.points)] if len(own) > 1 else own
+        newest = max(here or own, key=lambda series: (_last(series), sorted(series.labels.items())), default=None)
+        return newest.labels if newest else {}
+
+
+def _last(series: MetricSeries) -> int:
+    return max((step for step, _ in series.points), default=0)
+
+
 def scrapes(every: Iterable[MetricSeries]) -> ByStep:
     """Scrapes that were made of kube-state-metrics in each step."""
     return largest(every, lambda _: "")[""]
@@ -77,14 +97,14 @@ def steps_of(hour: int) -> range:
     return range(hour + STEP, hour + HOUR + 1, STEP)
 
 
-def mean(steps: ByStep, there: ByStep, hour: int, scale: int) -> int | None:
+def mean(steps: ByStep, there: ByStep, hour: int, scale: float) -> int | None:
     """The mean in whole units over the time that a pod was there; None = nothing was measured."""
     measured = [(steps[step], there.get(step, 0.0)) for step in steps_of(hour) if step in steps]
     weight = sum(share for _, share in measured)
     return round(scale * sum(value * share for value, share in measured) / weight) if weight else None
 
 
-def most(steps: ByStep, hour: int, scale: int) -> int | None:
+def most(steps: ByStep, hour: int, scale: float) -> int | None:
     """The largest in whole units; None = nothing was measured."""
     measured = [steps[step] for step in steps_of(hour) if step in steps]
     return round(scale * max(measured)) if measured else None

@@ -23,8 +23,14 @@ HOUR = timedelta(hours=1)
 LONGEST = timedelta(days=400)
 FILLED_BY_INGEST = ("collected_at", "day", "cluster_slug")
 COLUMNS = tuple(column for column in USAGE if column.name not in FILLED_BY_INGEST)
-OPTIONAL = ("disruptions_allowed", "local_volume")
-"""What only a collector that reads the Kubernetes API knows; a file without them says that they were not read."""
+OPTIONAL = (
+    "annotations", "project", "gpu_sharing", "gpu_shares", "gpu_shares_of", "network_sent", "asset", "asset_bytes",
+    "disruptions_allowed", "local_volume",
+)  # fmt: skip
+"""What not every collector knows; a file without them says that they were not read."""
+SHARING = ("mig", "time-slicing", "mps")
+ASSETS = ("volume", "load-balancer")
+CAPACITIES = ("cpu_capacity", "memory_capacity", "gpu_capacity")
 COUNTS = tuple(column.name for column in COLUMNS if column.sql_type in {"BIGINT", "INTEGER"} and column.name not in OPTIONAL)
 _TYPES = {
     "VARCHAR": ("VARCHAR", "ENUM", '"NULL"'),
@@ -116,13 +122,17 @@ FROM rows"""
 
 
 def repeated_sql(stages: str) -> str:
-    """File and row of everything that says the same pod (or node) of the same hour a second time, first one first."""
-    what = (
-        """coalesce("pod", 'the node itself') || ' on ' || coalesce("node", 'no node') || ' at ' || strftime("hour", '%Y-%m-%dT%H:%MZ')"""
-    )
+    """File and row of everything that says the same pod, node or asset of the same hour a second time, first one first.
+
+    A volume or load balancer is one thing by its provider id, wherever it is attached; a node and a pod are by where they are.
+    """
+    what = """CASE WHEN "asset" IS NOT NULL THEN "asset" || ' ' || "provider_id"
+      ELSE coalesce("pod", 'the node itself') || ' on ' || coalesce("node", 'no node') END
+      || ' at ' || strftime("hour", '%Y-%m-%dT%H:%MZ')"""
+    place = """CASE WHEN "asset" IS NULL THEN "namespace" END, CASE WHEN "asset" IS NULL THEN "node" ELSE "provider_id" END"""
     return f"""
 SELECT "file", "row", {what}
-FROM (SELECT *, row_number() OVER (PARTITION BY "hour", "namespace", "pod", "node" ORDER BY "file", "row") AS ordinal FROM ({stages}))
+FROM (SELECT *, row_number() OVER (PARTITION BY "hour", "asset", "pod", {place} ORDER BY "file", "row") AS ordinal FROM ({stages}))
 WHERE ordinal > 1 ORDER BY "file", "row" LIMIT 1"""
 
 
@@ -171,24 +181,74 @@ def _is_whole_hour(at: datetime) -> bool:
 def _typed(column: Column, *, is_there: bool) -> str:
     # Collectors write times with a zone or without; both are UTC, as the session is.
     value = f'CAST("{column.name}" AS {column.sql_type})' if is_there else f"CAST(NULL AS {column.sql_type})"
-    return f"coalesce({value}, '{{}}') AS labels" if column.name == "labels" else f'{value} AS "{column.name}"'
+    return f"coalesce({value}, '{{}}') AS {column.name}" if column.name in {"labels", "annotations"} else f'{value} AS "{column.name}"'
 
 
 def _problem(drop: UsageDrop) -> str:
     """The first thing that is wrong with a row, in words; NULL where nothing is."""
+    checks = (*_place_checks(drop), *_count_checks(), *_kind_checks(), *_asset_checks(), *_sharing_checks())
+    return f"CASE {' '.join(f'WHEN {condition} THEN {text_literal(words)}' for condition, words in checks)} END"
+
+
+Check = tuple[str, str]
+"""(condition under which a row is wrong, what is wrong with it)."""
+
+
+def _place_checks(drop: UsageDrop) -> tuple[Check, ...]:
+    """When and whose a row is."""
     begin, end = f"TIMESTAMP '{drop.start:%Y-%m-%d %H:%M:%S}'", f"TIMESTAMP '{drop.end:%Y-%m-%d %H:%M:%S}'"
-    checks = (
-        ('"hour" IS NULL', "'hour: it is empty'"),
-        ("\"hour\" <> date_trunc('hour', \"hour\")", "'hour: it is not the start of an hour'"),
-        (f'"hour" < {begin} OR "hour" >= {end}', "'hour: it lies outside the time that the marker says'"),
-        (f"cluster_uid IS DISTINCT FROM {text_literal(drop.cluster_uid)}", "'cluster_uid: it is not the one that the marker says'"),
-        (f"cluster IS DISTINCT FROM {text_literal(drop.cluster)}", "'cluster: it is not the one that the marker says'"),
-        ("seconds IS NULL OR seconds < 1 OR seconds > 3600", "'seconds: expected 1 to 3600'"),
-        *((f'"{name}" < 0', f"'{name}: it is negative'") for name in COUNTS),
-        ("disruptions_allowed < -1", "'disruptions_allowed: expected 0 or more, or -1 where no budget covers it'"),
-        ("node IS NULL AND (pod IS NULL OR pending IS NOT true)", "'node: it is empty, and the row is no pending pod'"),
-        ("pod IS NULL AND (cpu_capacity IS NULL OR memory_capacity IS NULL)", "'cpu_capacity, memory_capacity: a node row must have both'"),
-        ("pod IS NOT NULL AND namespace IS NULL", "'namespace: a pod row must have one'"),
-        ("NOT json_valid(labels) OR json_type(labels) <> 'OBJECT'", "'labels: it is not a JSON object'"),
-    )  # fmt: skip
-    return f"CASE {' '.join(f'WHEN {condition} THEN {words}' for condition, words in checks)} END"
+    return (
+        ('"hour" IS NULL', "hour: it is empty"),
+        ('"hour" <> date_trunc(\'hour\', "hour")', "hour: it is not the start of an hour"),
+        (f'"hour" < {begin} OR "hour" >= {end}', "hour: it lies outside the time that the marker says"),
+        (f"cluster_uid IS DISTINCT FROM {text_literal(drop.cluster_uid)}", "cluster_uid: it is not the one that the marker says"),
+        (f"cluster IS DISTINCT FROM {text_literal(drop.cluster)}", "cluster: it is not the one that the marker says"),
+        ("seconds IS NULL OR seconds < 1 OR seconds > 3600", "seconds: expected 1 to 3600"),
+    )
+
+
+def _count_checks() -> tuple[Check, ...]:
+    counts = (*COUNTS, "network_sent", "asset_bytes")
+    return (
+        *((f'"{name}" < 0', f"{name}: it is negative") for name in counts),
+        ("disruptions_allowed < -1", "disruptions_allowed: expected 0 or more, or -1 where no budget covers it"),
+        ("NOT json_valid(labels) OR json_type(labels) <> 'OBJECT'", "labels: it is not a JSON object"),
+        ("NOT json_valid(annotations) OR json_type(annotations) <> 'OBJECT'", "annotations: it is not a JSON object"),
+    )
+
+
+def _kind_checks() -> tuple[Check, ...]:
+    """A node's row and a pod's."""
+    return (
+        ("asset IS NULL AND node IS NULL AND (pod IS NULL OR pending IS NOT true)", "node: it is empty, and the row is no pending pod"),
+        (
+            "asset IS NULL AND pod IS NULL AND (cpu_capacity IS NULL OR memory_capacity IS NULL)",
+            "cpu_capacity, memory_capacity: a node row must have both",
+        ),
+        ("pod IS NOT NULL AND namespace IS NULL", "namespace: a pod row must have one"),
+    )
+
+
+def _asset_checks() -> tuple[Check, ...]:
+    """A volume's or load balancer's row: it is billed by its id to a namespace, and runs nothing."""
+    capacity = " OR ".join(f"{name} IS NOT NULL" for name in CAPACITIES)
+    return (
+        (f"asset NOT IN ({', '.join(map(text_literal, ASSETS))})", f"asset: expected {' or '.join(ASSETS)}"),
+        ("asset IS NOT NULL AND coalesce(provider_id, '') = ''", "provider_id: a volume or load balancer must have one"),
+        ("asset IS NOT NULL AND coalesce(namespace, '') = ''", "namespace: a volume or load balancer must have one"),
+        ("asset IS NOT NULL AND pod IS NOT NULL", "pod: a volume or load balancer is no pod; leave it empty"),
+        (f"asset IS NOT NULL AND ({capacity})", "cpu_capacity, memory_capacity, gpu_capacity: a volume or load balancer has none"),
+        ("asset IS NOT NULL AND pending", "pending: a volume or load balancer waits for no place"),
+        ("asset_bytes IS NOT NULL AND asset IS DISTINCT FROM 'volume'", "asset_bytes: only a volume has a size"),
+    )
+
+
+def _sharing_checks() -> tuple[Check, ...]:
+    """Parts of one GPU: how it is shared, how many of how many, all three or none."""
+    return (
+        (f"gpu_sharing NOT IN ({', '.join(map(text_literal, SHARING))})", f"gpu_sharing: expected one of {', '.join(SHARING)}"),
+        ("gpu_sharing IS NOT NULL AND pod IS NULL", "gpu_sharing: only a pod shares a GPU"),
+        ("gpu_sharing IS NULL AND (gpu_shares IS NOT NULL OR gpu_shares_of IS NOT NULL)", "gpu_shares: it needs gpu_sharing"),
+        ("gpu_sharing IS NOT NULL AND (gpu_shares IS NULL OR gpu_shares_of IS NULL)", "gpu_shares, gpu_shares_of: gpu_sharing needs both"),
+        ("gpu_shares < 1 OR gpu_shares > gpu_shares_of", "gpu_shares: expected 1 to gpu_shares_of"),
+    )

@@ -126,11 +126,11 @@ def _row(number: int, line: Charge) -> dict[str, object]:
 def _accounts(line: Charge) -> dict[str, object]:
     live = line.cluster.cluster
     account = SUB_ACCOUNT[live.project] if live.cloud == "aws" else GCP_PROJECT[live.project]
-    issuer = "Amazon Web Services, Inc." if live.cloud == "aws" else "Google LLC"
+    provider, publisher = ("AWS", "Amazon Web Services, Inc.") if live.cloud == "aws" else ("Google Cloud", "Google LLC")
     return {
         "BillingAccountId": BILLING_ACCOUNT, "BillingAccountName": "estate", "BillingAccountType": "Billing account",
         "SubAccountId": account, "SubAccountName": live.project, "SubAccountType": "Account" if live.cloud == "aws" else "Project",
-        "InvoiceIssuerName": issuer, "ProviderName": "AWS" if live.cloud == "aws" else "Google Cloud", "PublisherName": issuer,
+        "InvoiceIssuerName": provider, "ProviderName": provider, "PublisherName": publisher,
         "RegionId": live.region, "RegionName": "US East (N. Virginia)" if live.cloud == "aws" else "Iowa",
     }  # fmt: skip
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from trimtab.demo.estate.assets import Claim, balancer_name, claims
 from trimtab.demo.estate.clusters import CLUSTERS
 from trimtab.demo.estate.model import END, GCP_PROJECT, START, SUB_ACCOUNT, EstateCluster, Node, digest, nodes
 from trimtab.demo.estate.prices import hourly_price
@@ -73,9 +74,12 @@ def _of_cluster(cluster: EstateCluster) -> Iterator[Charge]:
     machines = nodes(cluster)
     yield from (_machine(node) for node in machines)
     yield from (_volume(node) for node in machines)
+    yield from (_claimed(claim) for claim in claims(cluster))
     yield _control_plane(cluster)
-    if cluster.cluster.name in {"prod-web", "staging-web"}:
+    if cluster.ingress:
         yield _load_balancer(cluster)
+    if cluster.cluster.name == "prod-web":
+        yield from _nat_gateway(cluster)
 
 
 def _machine(node: Node) -> Charge:
@@ -104,12 +108,40 @@ def _volume(node: Node) -> Charge:
     price = Decimal("0.08") if is_aws else Decimal("0.10")
     month = (node.pool.disk_gib * 24 / HOURS_PER_MONTH).quantize(Decimal("0.0000000001"))
     name = f"vol-0{digest('volume', node.provider_id)[:16]}" if is_aws else f"{node.name}-boot"
-    service = "Amazon Elastic Block Store" if is_aws else "Compute Engine"
+    service = "Amazon Elastic Block Store" if is_aws else "Persistent Disk"
     charge = _plain(
         node.cluster, f"${price} per GB-month of provisioned storage", ("Storage", service, "Block Storage"), "GB-Months", month, price,
         every="day", since=node.joined.replace(hour=0), resource=(_resource(node.cluster, "volume", name), name, "Volume"),
     )  # fmt: skip
     return replace(charge, zone=node.cluster.zone)
+
+
+def _claimed(claim: Claim) -> Charge:
+    cluster = claim.pod.cluster
+    is_aws = cluster.cluster.cloud == "aws"
+    price = Decimal("0.08") if is_aws else Decimal("0.17")
+    month = (claim.pod.workload.volume_gib * 24 / HOURS_PER_MONTH).quantize(Decimal("0.0000000001"))
+    kind, service = ("volume", "Amazon Elastic Block Store") if is_aws else ("disk", "Persistent Disk")
+    charge = _plain(
+        cluster, f"${price} per GB-month of provisioned storage", ("Storage", service, "Block Storage"), "GB-Months", month, price,
+        every="day", resource=(_resource(cluster, kind, claim.provider_id), claim.volume, "Volume"),
+    )  # fmt: skip
+    tags = {"kubernetes.io/created-for/pvc/namespace": claim.pod.workload.namespace, "kubernetes.io/created-for/pvc/name": claim.name}
+    return replace(charge, zone=cluster.zone, tags={**charge.tags, **tags})
+
+
+def _nat_gateway(cluster: EstateCluster) -> Iterator[Charge]:
+    """By the hour, and by what goes through it."""
+    name = f"nat-0{digest('nat', cluster.cluster.uid)[:16]}"
+    resource, service = (
+        (_resource(cluster, "natgateway", name), name, "NAT gateway"),
+        ("Networking", "Amazon Virtual Private Cloud", "Network Infrastructure"),
+    )
+    price = Decimal("0.045")
+    yield _plain(cluster, f"${price} per NAT Gateway Hour", service, "Hours", Decimal(1), price, resource=resource)
+    yield _plain(
+        cluster, f"${price} per GB Data Processed by NAT Gateways", service, "GB", Decimal(260), price, every="day", resource=resource
+    )
 
 
 def _control_plane(cluster: EstateCluster) -> Charge:
@@ -122,7 +154,7 @@ def _control_plane(cluster: EstateCluster) -> Charge:
 
 
 def _load_balancer(cluster: EstateCluster) -> Charge:
-    name = f"{cluster.cluster.name}-ingress"
+    name = balancer_name(cluster)
     return _plain(
         cluster, "$0.0225 per Application LoadBalancer-hour", ("Networking", "Elastic Load Balancing", "Application Networking"),
         "Hours", Decimal(1), Decimal("0.0225"), resource=(_resource(cluster, "loadbalancer", name), name, "Load balancer"),
@@ -164,7 +196,7 @@ def _monthly() -> Iterator[Charge]:
     ):
         yield _plain(
             CLUSTERS[0], "AWS Business support", support, "Months", Decimal(1), Decimal(support_fee), every="once", since=start, until=end,
-            category="Purchase", frequency="Recurring",
+            frequency="Recurring",
         )  # fmt: skip
         yield _sum("Tax for product code AWSSupportBusiness and AmazonEC2", Decimal(tax), "Tax", start, end)
     yield _sum("Goodwill credit for the July incident", Decimal("-250.00"), "Credit", july, august)
@@ -173,7 +205,7 @@ def _monthly() -> Iterator[Charge]:
 def _sum(description: str, amount: Decimal, category: str, since: datetime, until: datetime) -> Charge:
     """A tax or credit: an amount without price, quantity or resource."""
     return Charge(
-        cluster=CLUSTERS[0], description=description, service=("Other", "Amazon Elastic Compute Cloud", "Other (Other)"), unit="",
+        cluster=CLUSTERS[0], description=description, service=("Other", f"AWS {category}", "Other (Other)"), unit="",
         quantity=None, unit_price=None, list_cost=amount, billed=amount, effective=amount, every="once", since=since, until=until,
         category=category, frequency="One-Time", pricing="",
     )  # fmt: skip

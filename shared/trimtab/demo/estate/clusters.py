@@ -1,5 +1,6 @@
 """The six clusters: one table, read top to bottom. Each pool says in a word what it is there to show."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -35,6 +36,21 @@ def _gpu(workload: Workload, gpu: Gpu) -> Workload:
     return replace(workload, gpus=1, gpu=gpu)
 
 
+def _slice(workload: Workload, slices: int, gpu: Gpu) -> Workload:
+    """On so many of an A100's seven slices."""
+    return replace(workload, slices=(slices, 7), gpu=gpu)
+
+
+def _claims(workload: Workload, volume_gib: int) -> Workload:
+    """Each replica with a volume of its own."""
+    return replace(workload, volume_gib=volume_gib)
+
+
+def _sends(workload: Workload, kib: int) -> Workload:
+    """So many KiB a second."""
+    return replace(workload, sent=kib << 10)
+
+
 def _scratch(workload: Workload) -> Workload:
     """With files on its node's own disk."""
     return replace(workload, has_local_volume=True)
@@ -43,8 +59,8 @@ def _scratch(workload: Workload) -> Workload:
 def _pool(
     cluster: str, name: str, instance_type: str, count: int, *workloads: Workload, disk: int = 100, bounds: tuple[int, int] | None = None
 ) -> EstatePool:
-    labels = {"pool": name} | ({"accelerator": "nvidia"} if any(workload.gpus for workload in workloads) else {})
-    taints = ("nvidia.com/gpu=present:NoSchedule",) if any(workload.gpus for workload in workloads) else ()
+    labels = {"pool": name} | ({"accelerator": "nvidia"} if any(workload.gpu for workload in workloads) else {})
+    taints = ("nvidia.com/gpu=present:NoSchedule",) if any(workload.gpu for workload in workloads) else ()
     live = Pool(
         cluster_uid=cluster_uid(cluster), name=name, instance_type=instance_type, count=count, labels=labels, taints=taints,
         minimum=bounds[0] if bounds else None, maximum=bounds[1] if bounds else None,
@@ -52,7 +68,14 @@ def _pool(
     return EstatePool(pool=live, declared=count, disk_gib=disk, workloads=(NODE_AGENT, *workloads))
 
 
-def _cluster(name: str, project: str, cloud: Cloud, *pools: EstatePool) -> EstateCluster:
+def _cluster(
+    name: str,
+    project: str,
+    cloud: Cloud,
+    *pools: EstatePool,
+    annotations: Mapping[str, Mapping[str, str]] | None = None,
+    ingress: tuple[str, str] | None = None,
+) -> EstateCluster:
     region, zone = ("us-east-1", "us-east-1a") if cloud == "aws" else ("us-central1", "us-central1-a")
     namespaces = sorted({workload.namespace for pool in pools for workload in pool.workloads})
     live = Cluster(
@@ -60,31 +83,32 @@ def _cluster(name: str, project: str, cloud: Cloud, *pools: EstatePool) -> Estat
         health="Healthy", is_repave_pending=False, tags={"environment": project, "managed-by": "gitops"},
         pools=tuple(pool.pool for pool in pools), namespaces=tuple(namespaces),
     )  # fmt: skip
-    return EstateCluster(cluster=live, zone=zone, pools=pools)
+    return EstateCluster(cluster=live, zone=zone, pools=pools, annotations=annotations or {}, ingress=ingress)
 
 
 PROD_WEB = _cluster(
     "prod-web", "production", "aws",
     # Busy and right-sized: requests fill eight nodes and no fewer.
     replace(_pool("prod-web", "web", "m6a.xlarge", 8,
-        _budget(_work("storefront", "storefront", "Deployment", (14, 1000, 3), ("997", 1100, 0), "web", 2.3), 3),
-        _budget(_work("checkout", "checkout", "Deployment", (8, 1000, 3), ("997", 1050, 1), "web", 2.2), 2),
-        _budget(_work("search", "search", "StatefulSet", (8, 750, 3), ("997", 800, 3), "web", 2.6)),
+        _sends(_budget(_work("storefront", "storefront", "Deployment", (14, 1000, 3), ("997", 1100, 0), "web", 2.3), 3), 96),
+        _sends(_budget(_work("checkout", "checkout", "Deployment", (8, 1000, 3), ("997", 1050, 1), "web", 2.2), 2), 20),
+        _claims(_budget(_work("search", "search", "StatefulSet", (8, 750, 3), ("997", 800, 3), "web", 2.6)), 50),
     ), is_committed=True),
     # The autoscaler may not go below six, and the load needs three.
     replace(_pool("prod-web", "platform", "m6i.2xlarge", 6,
-        _budget(_work("gateway", "ingress", "Deployment", (4, 1000, 1.5), ("997", 900, 0), "platform", 0.8)),
+        _sends(_budget(_work("gateway", "ingress", "Deployment", (4, 1000, 1.5), ("997", 900, 0), "platform", 0.8)), 240),
         _budget(_work("auth", "identity", "Deployment", (4, 500, 1), ("871", 900, 0), "platform", 0.6)),
         _work("orders", "orders", "Deployment", (6, 750, 2), ("957", 1500, 0), "web", 1.4),
-        _budget(_work("events", "events", "StatefulSet", (3, 1000, 3), ("677", 1500, 0), "data", 2.2)),
+        _claims(_budget(_work("events", "events", "StatefulSet", (3, 1000, 3), ("677", 1500, 0), "data", 2.2)), 200),
         _work("importer", "legacy-import", "Deployment", (2, 500, 1), ("378", 2000, 0), None, 0.4),
         bounds=(6, 10),
     ), is_committed=True),
     # Stateless, many replicas, a type that is rarely interrupted: a spot candidate.
     _pool("prod-web", "batch", "c5.xlarge", 8,
-        _work("render", "media", "Deployment", (10, 1800, 2.5), ("244", 1500, 0), "media", 1.9),
+        _sends(_work("render", "media", "Deployment", (10, 1800, 2.5), ("244", 1500, 0), "media", 1.9), 150),
         _work("thumbnails", "media", "Deployment", (6, 1800, 2.5), ("242", 1500, 0), "media", 1.7),
     ),
+    ingress=("ingress", "gateway"),
 )  # fmt: skip
 PROD_ML = _cluster(
     "prod-ml", "production", "aws",
@@ -99,7 +123,7 @@ PROD_ML = _cluster(
              Gpu(activity=610, swing=190, memory=gib(66), queue="vcJLV")), disk=500,
     ),
     _pool("prod-ml", "system", "m6i.large", 3,
-        _work("prometheus", "monitoring", "StatefulSet", (2, 900, 3), ("740", 9000, 0), "platform", 2.4),
+        _claims(_work("prometheus", "monitoring", "StatefulSet", (2, 900, 3), ("740", 9000, 0), "platform", 2.4), 300),
         _work("model-router", "inference", "Deployment", (3, 800, 2), ("463", 9000, 0), "ml", 1.1),
     ),
 )  # fmt: skip
@@ -110,13 +134,22 @@ PROD_DATA = _cluster(
         _gpu(_work("finetune", "training", "Job", (8, 10000, 70), ("997", 7000, 2), "ml", 52),
              Gpu(activity=540, swing=210, memory=gib(34), queue="vc6YE")), disk=200,
     ),
+    # One A100 cut into slices: five of seven are asked for.
+    _pool("prod-data", "slices-a100", "a2-highgpu-1g", 1,
+        _slice(_work("embed", "inference", "Deployment", (2, 1500, 8), ("463", 3000, 0), "ml", 5.5), 1,
+               Gpu(activity=420, swing=120, memory=gib("3.1"))),
+        _slice(_work("rerank", "inference", "Deployment", (1, 3000, 16), ("323", 4000, 0), "ml", 11), 3,
+               Gpu(activity=280, swing=90, memory=gib("14.2"))),
+    ),
     # GKE has no bounds in Terraform: only the count can change.
     _pool("prod-data", "workers", "n2-standard-8", 6,
         _work("etl", "etl", "Deployment", (8, 1500, 6), ("871", 3000, 0), "data", 4.1),
         # All three replicas must be up, so its budget lets none go: a drain would stop there.
-        _budget(_work("warehouse", "warehouse", "StatefulSet", (3, 2000, 8), ("997", 2000, 0), "data", 6.8), 0),
+        _claims(_budget(_work("warehouse", "warehouse", "StatefulSet", (3, 2000, 8), ("997", 2000, 0), "data", 6.8), 0), 500),
         _work("adhoc", "scratch", "Deployment", (2, 500, 2), ("379", 2500, 0), None, 0.7),
     ),
+    # No label says whose it is; the namespace's annotation does.
+    annotations={"scratch": {"owner": "data"}},
 )  # fmt: skip
 STAGING_WEB = _cluster(
     "staging-web", "staging", "aws",
@@ -130,6 +163,9 @@ STAGING_WEB = _cluster(
     replace(_pool("staging-web", "jobs", "m6i.large", 3,
         _work("nightly", "jobs", "Deployment", (3, 500, 1), ("871", 900, 0), "platform", 0.5),
     ), is_measured=False),
+    # A load balancer has no pod's labels.
+    annotations={"storefront": {"owner": "web"}},
+    ingress=("storefront", "storefront"),
 )  # fmt: skip
 STAGING_ML = _cluster(
     "staging-ml", "staging", "gcp",

@@ -7,6 +7,8 @@ from trimtab.demo.estate.promql import Series
 from trimtab.demo.estate.samples import Samples
 
 MIB = 1 << 20
+MIG_MEMORY = {"1g": 5, "3g": 20}
+"""GB of an A100-40's devices of so many slices."""
 POWER = {"T4": (10, 70), "L4": (16, 72), "A100": (52, 400), "H100": (68, 700)}
 """Watts at rest and at full load; data sheets."""
 
@@ -26,6 +28,14 @@ def _holder(pod: Pod) -> dict[str, str]:
     return {"exported_namespace": pod.workload.namespace, "exported_pod": pod.name, "exported_container": pod.workload.name}
 
 
+def _instance(pod: Pod) -> dict[str, str]:
+    """A MIG device is a part of its GPU, with a number of its own there."""
+    if pod.workload.slices is None:
+        return {}
+    profile = f"{pod.workload.slices[0]}g"
+    return {"GPU_I_ID": f"{int(digest('instance', pod.name)[:6], 16)}", "GPU_I_PROFILE": f"{profile}.{MIG_MEMORY[profile]}gb"}
+
+
 def model_of(node: Node) -> str:
     """T4, L4, A100 or H100, by the pool's instance type."""
     families = {"g4dn": "T4", "g6": "L4", "g2": "L4", "a2": "A100", "p5": "H100"}
@@ -36,7 +46,7 @@ def _devices(samples: Samples, value: Callable[[Node, int, int], float]) -> Iter
     """`value` of (node, activity, memory) for the pods that hold a GPU, and at rest for the minutes in which none does."""
     held: dict[str, set[float]] = {}
     for pod, steps in samples.steps:
-        if pod.node and pod.workload.gpus:
+        if pod.node and pod.workload.gpu:
             points = [
                 (time, value(pod.node, step[4], step[5]))
                 for step in steps
@@ -45,7 +55,9 @@ def _devices(samples: Samples, value: Callable[[Node, int, int], float]) -> Iter
             ]
             held.setdefault(pod.node.name, set()).update(time for time, _ in points)
             yield Series(
-                labels=_device(pod.node) | _holder(pod), times=[time for time, _ in points], values=[amount for _, amount in points]
+                labels=_device(pod.node) | _holder(pod) | _instance(pod),
+                times=[time for time, _ in points],
+                values=[amount for _, amount in points],
             )
     for node in samples.nodes:
         if node.name in held:

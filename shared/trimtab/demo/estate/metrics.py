@@ -38,7 +38,7 @@ def estate_prometheus(start: datetime = LAST_DAY, end: datetime = END) -> httpx.
 
 def prometheus_transport(cluster_uid: ClusterUid, start: datetime = LAST_DAY, end: datetime = END) -> httpx.MockTransport:
     """A transport that answers as the cluster's Prometheus would, for the time between `start` and `end`."""
-    day = Day(find(cluster_uid), start, end)
+    day = Day.between(find(cluster_uid), start, end)
 
     @cache
     def source(metric: str) -> Sequence[Series]:

@@ -66,6 +66,12 @@ class Workload:
     """The value of its `team` label; None = untagged."""
     gpus: int = 0
     gpu: Gpu | None = None
+    slices: tuple[int, int] | None = None
+    """(slices it holds, slices of the GPU) where it asks for a MIG device instead of whole GPUs."""
+    sent: int = 0
+    """Bytes that each pod sends in a second."""
+    volume_gib: int = 0
+    """Size of the volume that each replica claims; 0 = none."""
     disruptions_allowed: int = -1
     """What its PodDisruptionBudget allows at any time; -1 = it has none."""
     has_local_volume: bool = False
@@ -75,6 +81,11 @@ class Workload:
     def labels(self) -> dict[str, str]:
         """Pod labels over namespace labels, as the collector merges them."""
         return {"app.kubernetes.io/name": self.name} | ({"team": self.team} if self.team else {})
+
+    @property
+    def gpu_request(self) -> int:
+        """Thousandths of a GPU."""
+        return round(1000 * self.slices[0] / self.slices[1]) if self.slices else 1000 * self.gpus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +112,10 @@ class EstateCluster:
     cluster: Cluster
     zone: str
     pools: tuple[EstatePool, ...]
+    annotations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Namespace → its annotations."""
+    ingress: tuple[str, str] | None = None
+    """(namespace, service) that its load balancer is of; None = it has none."""
 
     @property
     def cloud_type(self) -> Literal["eks", "gke"]:

@@ -7,6 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from math import fsum
 
@@ -128,8 +129,7 @@ class Aggregate:
         """One value for each group."""
         groups: dict[Labels, list[float]] = {}
         for sample in _vector(self.inner.at(time, source)):
-            key = tuple((name, value) for name, value in sample.labels if name != "__name__" and (name in self.labels) != self.is_without)
-            groups.setdefault(key, []).append(sample.value)
+            groups.setdefault(_group(sample.labels, self.labels, self.is_without), []).append(sample.value)
         return [Sample(key, AGGREGATIONS[self.name](values)) for key, values in groups.items()]
 
 
@@ -166,6 +166,12 @@ def _subquery(inner: Node, time: float, seconds: float, resolution: float, sourc
             found.setdefault(_nameless(sample.labels), []).append((at, sample.value))
         at += resolution
     return list(found.items())
+
+
+@lru_cache(maxsize=1 << 14)
+def _group(labels: Labels, names: frozenset[str], is_without: bool) -> Labels:
+    """A series is in the same group at every moment."""
+    return tuple((name, value) for name, value in labels if name != "__name__" and (name in names) != is_without)
 
 
 def _vector(value: Value) -> list[Sample]:

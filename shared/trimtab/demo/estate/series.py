@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from trimtab.demo.estate import gpu_series
+from trimtab.demo.estate import asset_series, gpu_series
 from trimtab.demo.estate.model import EstateCluster, Node, Pod, digest
 from trimtab.demo.estate.prices import instance_type
 from trimtab.demo.estate.promql import Series
@@ -19,14 +19,17 @@ from trimtab.demo.estate.usage import step_of
 class Day:
     """One cluster's samples of one day, and the series made from them."""
 
-    cluster: EstateCluster
-    start: datetime
-    end: datetime
+    samples: Samples
+
+    @classmethod
+    def between(cls, cluster: EstateCluster, start: datetime, end: datetime) -> "Day":
+        """The day of a cluster, its samples read once for all metrics."""
+        return cls(Samples(cluster, start, end))
 
     def of(self, metric: str) -> Sequence[Series]:
         """All series of that name; none for a name that nobody exports."""
         make = METRICS.get(metric)
-        return tuple(make(Samples(self.cluster, self.start, self.end))) if make else ()
+        return tuple(make(self.samples)) if make else ()
 
 
 # ── Pods ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -101,7 +104,9 @@ def _requests(samples: Samples) -> Iterator[Series]:
     for pod, steps in samples.steps:
         times = [time for step in steps for time in samples.minutes(step)]
         work = pod.workload
-        asked = (("cpu", "core", work.cpu / 1000), ("memory", "byte", float(work.memory)), ("nvidia_com_gpu", "integer", float(work.gpus)))
+        asked = [("cpu", "core", work.cpu / 1000), ("memory", "byte", float(work.memory)), ("nvidia_com_gpu", "integer", float(work.gpus))]
+        if work.slices:
+            asked.append((mig_resource(work.slices[0]), "integer", 1.0))
         base = _identity(pod) | {"container": work.name, "node": pod.node.name if pod.node else ""}
         for resource, unit, amount in asked:
             if amount:
@@ -180,17 +185,34 @@ def node_labels(node: Node) -> dict[str, str]:
         "topology.kubernetes.io/region": live.region,
         "topology.kubernetes.io/zone": node.cluster.zone,
     }
-    return common | group | dict(pool.labels)
+    cut = {"nvidia.com/gpu.count": "1", "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB", "nvidia.com/mig.strategy": "mixed"}
+    return common | group | dict(pool.labels) | (cut if any(work.slices for work in node.pool.workloads) else {})
 
 
 def _capacity(samples: Samples) -> Iterator[Series]:
     for node in samples.nodes:
         kind = instance_type(node.cluster, node.pool)
         times = samples.every_minute(step_of(node.joined))
-        has = (("cpu", "core", kind.cpu / 1000), ("memory", "byte", float(kind.memory)), ("nvidia_com_gpu", "integer", float(kind.gpus)))
+        gpus = _gpus(node, kind.gpus)
+        has = [
+            ("cpu", "core", kind.cpu / 1000),
+            ("memory", "byte", float(kind.memory)),
+            *((name, "integer", amount) for name, amount in gpus),
+        ]
         for resource, unit, amount in has:
             if amount:
                 yield Series(labels={"node": node.name, "resource": resource, "unit": unit}, times=times, values=[amount] * len(times))
+
+
+def _gpus(node: Node, gpus: int) -> list[tuple[str, float]]:
+    """Whole GPUs, or one A100 cut into a device of three slices and four of one (MIG strategy "mixed")."""
+    is_cut = any(work.slices for work in node.pool.workloads)
+    return [(mig_resource(3), 1.0), (mig_resource(1), 4.0)] if is_cut else [("nvidia_com_gpu", float(gpus))]
+
+
+def mig_resource(slices: int) -> str:
+    """The resource's name as kube-state-metrics writes it."""
+    return f"nvidia_com_mig_{slices}g_{gpu_series.MIG_MEMORY[f'{slices}g']}gb"
 
 
 def _namespace_labels(samples: Samples) -> Iterator[Series]:
@@ -213,6 +235,13 @@ METRICS: Mapping[str, Callable[[Samples], Iterator[Series]]] = {
     "kube_node_status_capacity": _capacity,
     "container_cpu_usage_seconds_total": _cpu,
     "container_memory_working_set_bytes": _memory,
+    "container_network_transmit_bytes_total": asset_series.sent,
+    "kube_namespace_annotations": asset_series.namespace_annotations,
+    "kube_persistentvolumeclaim_info": asset_series.claim_info,
+    "kube_persistentvolume_info": asset_series.volume_info,
+    "kube_persistentvolume_capacity_bytes": asset_series.volume_bytes,
+    "kube_pod_spec_volumes_persistentvolumeclaims_info": asset_series.mounts,
+    "kube_service_status_load_balancer_ingress": asset_series.balancers,
     "DCGM_FI_PROF_SM_ACTIVE": gpu_series.sm,
     "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE": gpu_series.tensor,
     "DCGM_FI_DEV_FB_USED": gpu_series.framebuffer,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from trimtab.demo.estate.assets import balancer_name, claims
 from trimtab.demo.estate.clusters import CLUSTERS
 from trimtab.demo.estate.model import END, LAST_DAY, START, EstateCluster, Node, Pod, nodes, pods
 from trimtab.demo.estate.prices import instance_type
@@ -42,7 +43,8 @@ def _copy(session: duckdb.DuckDBPyConnection, cluster: EstateCluster, path: Path
     columns = ", ".join(f'"{name}"' for name in COLUMNS)
     session.execute(
         f"COPY (SELECT {columns} FROM usage WHERE cluster_uid = {text_literal(cluster.cluster.uid)} "
-        f"ORDER BY hour, pool, node NULLS LAST, pod NULLS FIRST) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+        f"ORDER BY hour, pool NULLS LAST, node NULLS LAST, pod NULLS FIRST, provider_id) "
+        f"TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
     )
 
 
@@ -61,7 +63,8 @@ def prometheus_samples(uid: ClusterUid, start: datetime = LAST_DAY, end: datetim
     unread = "NULL::BIGINT AS disruptions_allowed, NULL::BOOLEAN AS local_volume"
     with _samples((find(uid),), start, end) as session:
         rows = session.execute(
-            f"SELECT * REPLACE ({unread}) FROM ({_sql('usage.sql')}) ORDER BY hour, pool, node NULLS LAST, pod NULLS FIRST"
+            f"SELECT * REPLACE ({unread}) FROM ({_sql('usage.sql')}) "
+            "ORDER BY hour, pool NULLS LAST, node NULLS LAST, pod NULLS FIRST, provider_id"
         ).fetchall()
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
@@ -101,11 +104,14 @@ def _samples(clusters: tuple[EstateCluster, ...], start: datetime, end: datetime
         session.execute(_sql("tables.sql"))
         _fill(session, "node", [_node_row(node) for cluster in clusters for node in nodes(cluster)])
         _fill(session, "pod", [_pod_row(pod) for cluster in clusters for pod in pods(cluster) if pod.pool.is_measured])
+        _fill(session, "asset", [row for cluster in clusters for row in _asset_rows(cluster)])
         session.execute(_sql("samples.sql"))
         yield session
 
 
 def _fill(session: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[object, ...]]) -> None:
+    if not rows:
+        return
     marks = ", ".join("?" * (len(rows[0]) + 1))
     session.executemany(f"INSERT INTO {table} VALUES ({marks})", [(number, *row) for number, row in enumerate(rows)])
 
@@ -114,8 +120,8 @@ def _node_row(node: Node) -> tuple[object, ...]:
     live = node.cluster.cluster
     kind = instance_type(node.cluster, node.pool)
     return (
-        live.uid, live.name, node.pool.pool.name, node.name, node.provider_id, kind.name, kind.cpu, kind.memory, 1000 * kind.gpus,
-        step_of(node.joined), node.pool.is_measured,
+        live.uid, live.name, live.project, node.pool.pool.name, node.name, node.provider_id, kind.name, kind.cpu, kind.memory,
+        1000 * kind.gpus, step_of(node.joined), node.pool.is_measured,
     )  # fmt: skip
 
 
@@ -125,10 +131,30 @@ def _pod_row(pod: Pod) -> tuple[object, ...]:
     labels = json.dumps(work.labels, sort_keys=True)
     activity = (gpu.activity, gpu.swing, gpu.memory, gpu.queue) if gpu else (None, None, None, None)
     return (
-        live.uid, live.name, pod.pool.pool.name, *place, work.namespace, work.name, work.kind, pod.name, labels, pod.number,
-        work.cpu, work.memory, 1000 * work.gpus, work.load.vm, work.load.at_full, work.load.shift, work.memory_used, *activity,
+        live.uid, live.name, live.project, pod.pool.pool.name, *place, work.namespace, work.name, work.kind, pod.name, labels, pod.number,
+        work.cpu, work.memory, work.gpu_request, work.load.vm, work.load.at_full, work.load.shift, work.memory_used, *activity,
         pod.pool.pool.count, step_of(node.joined if node else START), work.disruptions_allowed, work.has_local_volume,
+        _annotations(pod.cluster, work.namespace), *(("mig", *work.slices) if work.slices else (None, None, None)), work.sent,
     )  # fmt: skip
+
+
+def _asset_rows(cluster: EstateCluster) -> Iterator[tuple[object, ...]]:
+    """Claimed volumes with whoever claims them, and the load balancer with its namespace."""
+    live = cluster.cluster
+    for claim in claims(cluster):
+        work = claim.pod.workload
+        yield (
+            live.uid, live.name, live.project, work.namespace, work.name, work.kind, json.dumps(work.labels, sort_keys=True),
+            _annotations(cluster, work.namespace), claim.provider_id, "volume", claim.size,
+        )  # fmt: skip
+    if cluster.ingress:
+        namespace = cluster.ingress[0]
+        owner = (namespace, None, None, "{}", _annotations(cluster, namespace))
+        yield (live.uid, live.name, live.project, *owner, balancer_name(cluster), "load-balancer", None)
+
+
+def _annotations(cluster: EstateCluster, namespace: str) -> str:
+    return json.dumps(dict(cluster.annotations.get(namespace, {})), sort_keys=True)
 
 
 def _sql(name: str) -> str:

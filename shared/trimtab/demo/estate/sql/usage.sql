@@ -1,11 +1,15 @@
--- Hourly usage rows (tables.USAGE without its partitions) from the samples: one row per node, one per pod.
+-- Hourly usage rows (tables.USAGE without its partitions) from the samples: one row per node, one per pod, one per volume and load balancer.
+-- A slice's activity counts as that part of a GPU's.
 SELECT
   TIMESTAMP '2026-06-19' + to_hours(hours.hour) AS "hour", cluster_uid, cluster, pool, node, provider_id, instance_type,
-  NULL::VARCHAR AS namespace, NULL::VARCHAR AS workload, NULL::VARCHAR AS workload_kind, NULL::VARCHAR AS pod, '{}' AS labels, 3600 AS seconds,
+  NULL::VARCHAR AS namespace, NULL::VARCHAR AS workload, NULL::VARCHAR AS workload_kind, NULL::VARCHAR AS pod, '{}' AS labels,
+  '{}' AS annotations, project, 3600 AS seconds,
   cpu_capacity, memory_capacity, gpu_capacity,
   NULL::BIGINT AS cpu_request, NULL::BIGINT AS cpu_used, NULL::BIGINT AS cpu_used_max,
   NULL::BIGINT AS memory_request, NULL::BIGINT AS memory_used, NULL::BIGINT AS memory_used_max,
-  NULL::BIGINT AS gpu_request, NULL::BIGINT AS gpu_compute_used, NULL::BIGINT AS gpu_compute_used_max, NULL::BIGINT AS gpu_memory_used_max,
+  NULL::BIGINT AS gpu_request, NULL::VARCHAR AS gpu_sharing, NULL::BIGINT AS gpu_shares, NULL::BIGINT AS gpu_shares_of,
+  NULL::BIGINT AS gpu_compute_used, NULL::BIGINT AS gpu_compute_used_max, NULL::BIGINT AS gpu_memory_used_max,
+  NULL::BIGINT AS network_sent, NULL::VARCHAR AS asset, NULL::BIGINT AS asset_bytes,
   false AS pending, NULL::BIGINT AS disruptions_allowed, NULL::BOOLEAN AS local_volume
 FROM node
 CROSS JOIN (SELECT unnest(range(getvariable('first_step') // 12, getvariable('last_step') // 12)) AS "hour") AS hours
@@ -13,11 +17,15 @@ WHERE is_measured AND 12 * hours.hour >= first_step
 UNION ALL
 SELECT
   TIMESTAMP '2026-06-19' + to_hours(hourly.hour), pod.cluster_uid, pod.cluster, pod.pool, pod.node, pod.provider_id, pod.instance_type,
-  pod.namespace, pod.workload, pod.workload_kind, pod.pod, pod.labels, hourly.seconds,
+  pod.namespace, pod.workload, pod.workload_kind, pod.pod, pod.labels,
+  pod.annotations, pod.project, hourly.seconds,
   NULL, NULL, NULL,
   pod.cpu_request, hourly.cpu, hourly.cpu_max,
   pod.memory_request, hourly.memory, hourly.memory_max,
-  pod.gpu_request, hourly.gpu, hourly.gpu_max, hourly.gpu_memory_max,
+  pod.gpu_request, pod.gpu_sharing, pod.gpu_shares, pod.gpu_shares_of,
+  hourly.gpu * coalesce(pod.gpu_shares, 1) // coalesce(pod.gpu_shares_of, 1),
+  hourly.gpu_max * coalesce(pod.gpu_shares, 1) // coalesce(pod.gpu_shares_of, 1), hourly.gpu_memory_max,
+  nullif(pod.sent * hourly.seconds, 0), NULL, NULL,
   pod.node IS NULL, pod.disruptions_allowed, pod.local_volume
 FROM pod
 JOIN (
@@ -28,3 +36,16 @@ JOIN (
     (sum(gpu * seconds) // sum(seconds) FILTER (gpu IS NOT NULL))::BIGINT AS gpu, max(gpu) AS gpu_max, max(gpu_memory) AS gpu_memory_max
   FROM sample GROUP BY ALL
 ) AS hourly ON hourly.pod = pod.id
+UNION ALL
+SELECT
+  TIMESTAMP '2026-06-19' + to_hours(hours.hour), cluster_uid, cluster, NULL, NULL, provider_id, NULL,
+  namespace, workload, workload_kind, NULL, labels, annotations, project, 3600,
+  NULL, NULL, NULL,
+  NULL, NULL, NULL,
+  NULL, NULL, NULL,
+  NULL, NULL, NULL, NULL,
+  NULL, NULL, NULL,
+  NULL, asset, asset_bytes,
+  false, NULL, NULL
+FROM asset
+CROSS JOIN (SELECT unnest(range(getvariable('first_step') // 12, getvariable('last_step') // 12)) AS "hour") AS hours
