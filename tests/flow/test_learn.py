@@ -12,7 +12,8 @@ from tests.outlook import NOW, KeptChat, cells, days, documents, store
 from trimtab.attribution.cube import Cell
 from trimtab.errors import BadInput
 from trimtab.flow.alert import alert
-from trimtab.flow.learn import MODEL, learn
+from trimtab.flow.learn import learn
+from trimtab.flow.suggestions import MODEL
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports
 from trimtab.records import BudgetNotice

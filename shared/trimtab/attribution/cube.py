@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from trimtab.attribution.summary import Amounts, CostLine, DailyCost, GpuHours, PoolDay, PoolRate, PoolTeam, Summary, plain
-from trimtab.records import Reconciliation
+from trimtab.records import OtherShare, Reconciliation
 
 Key = TypeVar("Key")
 
@@ -30,6 +30,9 @@ class Cell:
     reason: str | None
     day: str
     amounts: Amounts
+    cost_center: str | None = None
+    business_unit: str | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,15 +47,18 @@ class Cube:
     pools: tuple[PoolDay, ...]
     gpus: tuple[GpuHours, ...]
     reconciliations: tuple[Reconciliation, ...]
+    other_costs: tuple[OtherShare, ...] = ()
 
 
 def cell(row: tuple[object, ...]) -> Cell:
     """A row of summary_costs.sql."""
-    currency, export, part, team, cluster, pool, namespace, reason, day = (None if value is None else str(value) for value in row[:9])
-    billed, effective, list_cost = (plain(value) for value in row[9:])
+    texts = [None if value is None else str(value) for value in row[:-3]]
+    currency, export, part, team, cost_center, business_unit, account, cluster, pool, namespace, reason, day = texts
+    billed, effective, list_cost = (plain(value) for value in row[-3:])
     return Cell(
         currency=currency or "", export=export or "", part=part or "", team=team, cluster=cluster, pool=pool, namespace=namespace,
-        reason=reason, day=day or "", amounts=Amounts(billed=billed, effective=effective, list=list_cost),
+        reason=reason, day=day or "", cost_center=cost_center, business_unit=business_unit, account=account,
+        amounts=Amounts(billed=billed, effective=effective, list=list_cost),
     )  # fmt: skip
 
 
@@ -84,6 +90,7 @@ def team_summary(cube: Cube, team: str, slug: str) -> Summary:
         period=cube.period, made_at=cube.made_at, governance_version=cube.governance_version, versions=cube.versions,
         cells=tuple(cell for cell in cube.cells if cell.team == team), pools=(),
         gpus=tuple(gpu for gpu in cube.gpus if gpu.team == team), reconciliations=(),
+        other_costs=tuple(share for share in cube.other_costs if share.team == team),
     )  # fmt: skip
     return _summary(f"team-{slug}", own)
 
@@ -98,6 +105,8 @@ def _summary(scope: str, cube: Cube) -> Summary:
         reconciliations=cube.reconciliations,
         by_part=_lines(cube.cells, lambda cell: cell.part),
         by_team=_lines(cube.cells, lambda cell: cell.team),
+        by_cost_center=_lines(cube.cells, lambda cell: cell.cost_center),
+        by_business_unit=_lines(cube.cells, lambda cell: cell.business_unit),
         by_cluster=_lines(cube.cells, lambda cell: cell.cluster),
         by_pool=_lines(cube.cells, _pool_name),
         by_namespace=_lines(cube.cells, _namespace_name),
@@ -110,6 +119,7 @@ def _summary(scope: str, cube: Cube) -> Summary:
         pool_costs=cube.pools,
         pool_teams=_pool_teams(cube.cells),
         gpu_hours=cube.gpus,
+        other_costs=cube.other_costs,
     )
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from pydantic import TypeAdapter, ValidationError
 
 from trimtab.errors import Broken
-from trimtab.records import Json, Reconciliation
+from trimtab.records import Json, OtherShare, Reconciliation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +123,10 @@ class Summary:
     pool_costs: tuple[PoolDay, ...]
     pool_teams: tuple[PoolTeam, ...]
     gpu_hours: tuple[GpuHours, ...]
+    other_costs: tuple[OtherShare, ...] = ()
+    """What no cloud bills: beside the bill, and in none of the sums above."""
+    by_cost_center: tuple[CostLine, ...] = ()
+    by_business_unit: tuple[CostLine, ...] = ()
 
     def to_json(self) -> Json:
         """As a document."""

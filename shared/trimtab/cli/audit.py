@@ -36,18 +36,16 @@ def verify(store: StoreOption = None, config: ConfigOption = None, output: Forma
     say(f"{streams} streams are consistent; not proven against an anchor outside the store")
 
 
-@policy.command("check", help="Lint config.yaml, policy.yaml and owners.yaml.")
+@policy.command("check", help="Lint config.yaml, policy.yaml, owners.yaml and what stands beside them.")
 def check(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="the .trimtab folder")] = Path(".trimtab"),
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Read the three files as strictly as a run does."""
-    from trimtab.flow.governance import FILES
-    from trimtab.policy.rules import parse_governance
-    from trimtab.records import CommitSha
+    """Read the files as strictly as a run does."""
+    from trimtab.flow.governance import PATHS, checked_governance
 
-    names = {path: folder / path.rsplit("/", 1)[1] for path in FILES}
-    governance = parse_governance({name: path.read_bytes() for name, path in names.items() if path.exists()}, CommitSha("0" * 40))
+    names = {path: folder / path.rsplit("/", 1)[1] for path in PATHS}
+    governance = checked_governance({name: path.read_bytes() for name, path in names.items() if path.exists()})
     if output is Format.JSON:
         print_json(governance)
     else:

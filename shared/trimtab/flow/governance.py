@@ -1,13 +1,15 @@
 """`.trimtab/` at one commit of the default branch: read whole, or not at all."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
+from trimtab.attribution.owners import compile_rules
 from trimtab.errors import BadInput
-from trimtab.policy.rules import parse_governance
+from trimtab.policy.rules import FILES, OPTIONAL, parse_governance
 from trimtab.ports import Ports
 from trimtab.records import CommitSha, Governance
 
-FILES = (".trimtab/config.yaml", ".trimtab/policy.yaml", ".trimtab/owners.yaml")
+PATHS = (*FILES, *OPTIONAL)
 
 
 def read_governance(ports: Ports, repo: str, commit: CommitSha | None = None) -> Governance:
@@ -16,7 +18,7 @@ def read_governance(ports: Ports, repo: str, commit: CommitSha | None = None) ->
     Raises BadInput naming the file and key where they cannot be read: then nothing opens and nothing merges.
     """
     at = commit or ports.forge.base_head(repo, ports.settings.repository(repo).branch)
-    return _parsed(tuple((path, content) for path in FILES if (content := ports.forge.read_file(repo, at, path)) is not None), at)
+    return _parsed(tuple((path, content) for path in PATHS if (content := ports.forge.read_file(repo, at, path)) is not None), at)
 
 
 @lru_cache(maxsize=16)
@@ -25,12 +27,25 @@ def _parsed(files: tuple[tuple[str, bytes], ...], at: CommitSha) -> Governance:
     return parse_governance(dict(files), at)
 
 
+def checked_governance(files: Mapping[str, bytes]) -> Governance:
+    """The rules of a folder as strictly as all runs together read them: what only attribution would refuse is refused here."""
+    governance = parse_governance(files, CommitSha("0" * 40))
+    compile_rules(governance.owner_rules, governance.teams, governance.cost_centers)
+    return governance
+
+
 def home_governance(ports: Ports) -> Governance:
     """The rules that own cost: those of the folder or the first repo that the settings name."""
     folder = ports.settings.config_dir
     if folder:
-        read = {path: ports.buckets.read(f"file://{folder}/{path.rsplit('/', 1)[1]}") for path in FILES}
-        return parse_governance(read, CommitSha("0" * 40))
+        return parse_governance(_folder(ports, f"file://{folder}"), CommitSha("0" * 40))
     if not ports.settings.repositories:
         raise BadInput("settings.repositories: no GitOps repo is named, so there is no owners.yaml to attribute cost with")
     return read_governance(ports, ports.settings.repositories[0].id)
+
+
+def _folder(ports: Ports, folder: str) -> dict[str, bytes]:
+    """The files of a `.trimtab/` on disk; a missing one that every tenant has is an error where it is read."""
+    there = {item.url for item in ports.buckets.list(f"{folder}/")}
+    urls = {path: f"{folder}/{path.rsplit('/', 1)[1]}" for path in PATHS}
+    return {path: ports.buckets.read(url) for path, url in urls.items() if path in FILES or url in there}

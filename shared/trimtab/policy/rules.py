@@ -3,7 +3,8 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from io import BytesIO
 from typing import Any, TypeVar, cast
 
@@ -12,18 +13,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from trimtab.errors import BadInput, TooLarge
+from trimtab.policy.allocation_rules import ALLOCATION, AllocationFile, allocation_rules
+from trimtab.policy.cmdb import OWNERS_CSV, parse_teams_csv
+from trimtab.policy.cost_file import COSTS, CostsFile, other_costs
 from trimtab.policy.facts import shown
-from trimtab.policy.schema import (
-    ConditionModel,
-    ConfigFile,
-    LayoutModel,
-    OwnerRuleModel,
-    OwnersFile,
-    PolicyFile,
-    Strict,
-    WindowModel,
-)
+from trimtab.policy.organization import organization
+from trimtab.policy.owners_file import DatedModel, OwnerRuleModel, OwnersFile
+from trimtab.policy.schema import ConditionModel, ConfigFile, LayoutModel, PolicyFile, WindowModel
+from trimtab.policy.values import Strict
 from trimtab.records import (
+    AllocationRules,
     ApproverScope,
     ChangeWindow,
     ClusterUid,
@@ -42,28 +41,31 @@ from trimtab.records import (
     PoolField,
     Stage,
     StageRule,
-    Team,
     Tier,
 )
 
 CONFIG, POLICY, OWNERS = FILES = (".trimtab/config.yaml", ".trimtab/policy.yaml", ".trimtab/owners.yaml")
+OPTIONAL = (OWNERS_CSV, COSTS, ALLOCATION)
+"""Files that a tenant need not have; where they are there they count like the others."""
 LARGEST = 256 * 1024
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Model = TypeVar("Model", bound=Strict)
 
 
 def parse_governance(files: Mapping[str, bytes], commit: CommitSha) -> Governance:
-    """The rules of a tenant, from the three files of `.trimtab/` at one commit.
+    """The rules of a tenant, from the files of `.trimtab/` at one commit: FILES, and those of OPTIONAL that are there.
 
     Raises BadInput with one line naming file and key; a tenant whose rules cannot be read has none.
     """
     config = _file(files, CONFIG, ConfigFile)
     policy = _file(files, POLICY, PolicyFile)
     owners = _file(files, OWNERS, OwnersFile)
-    _check_config(config, owners)
+    _check_unique(CONFIG, "layouts", "name", [layout.name for layout in config.layouts])
     _check_unique(POLICY, "rules", "name", [rule.name for rule in policy.rules])
     _check_unique(POLICY, "freezes", "name", [freeze.name for freeze in policy.freezes])
     _check_owners(owners)
+    teams, cost_centers = organization(owners, parse_teams_csv(files[OWNERS_CSV], OWNERS_CSV) if OWNERS_CSV in files else ())
+    _check_teams(config, owners, {team.name for team in teams})
     return Governance(
         commit=commit,
         version=version_of(files),
@@ -72,7 +74,10 @@ def parse_governance(files: Mapping[str, bytes], commit: CommitSha) -> Governanc
         stages=tuple(StageRule(stage=Stage(row.stage), project=row.project, cluster=row.cluster, team=row.team) for row in config.stages),
         gates=tuple(GateRule(path=row.path, gate=row.gate) for row in config.gates),
         layouts=_layouts(config),
-        teams=tuple(Team(name=row.name, cost_center=row.cost_center, channel=row.channel, time_zone=row.time_zone) for row in owners.teams),
+        teams=teams,
+        cost_centers=cost_centers,
+        other_costs=other_costs(_file(files, COSTS, CostsFile), [team.name for team in teams]) if COSTS in files else (),
+        allocation=_allocation(files, [team.name for team in teams]),
         people=tuple(Person(id=PersonId(row.id), slack=row.slack, forge=row.forge) for row in owners.people),
         owner_rules=tuple(_owner_rule(row) for row in owners.rules),
         approvers=_approvers(owners),
@@ -84,17 +89,23 @@ def parse_governance(files: Mapping[str, bytes], commit: CommitSha) -> Governanc
     )
 
 
+def _allocation(files: Mapping[str, bytes], teams: Sequence[str]) -> AllocationRules:
+    return allocation_rules(_file(files, ALLOCATION, AllocationFile), teams) if ALLOCATION in files else AllocationRules()
+
+
 def version_of(files: Mapping[str, bytes]) -> str:
-    """sha256 over name, length and bytes of the three files, in the order of their names."""
+    """sha256 over name, length and bytes of the files that are there, in the order of their names."""
     digest = hashlib.sha256()
-    for name in sorted(FILES):
+    for name in sorted({*FILES, *(name for name in OPTIONAL if name in files)}):
         digest.update(f"{name} {len(files[name])}\n".encode() + files[name])
     return digest.hexdigest()
 
 
 def governance_schema() -> dict[str, Any]:
     """JSON Schema of the three files, by path, for editors."""
-    models: dict[str, type[Strict]] = {CONFIG: ConfigFile, POLICY: PolicyFile, OWNERS: OwnersFile}
+    models: dict[str, type[Strict]] = {
+        CONFIG: ConfigFile, POLICY: PolicyFile, OWNERS: OwnersFile, COSTS: CostsFile, ALLOCATION: AllocationFile,
+    }  # fmt: skip
     return {path: model.model_json_schema(by_alias=True) for path, model in models.items()}
 
 
@@ -163,11 +174,12 @@ def _check_unique(path: str, table: str, key: str, values: list[str]) -> None:
             raise BadInput(f"{path}: {table}[{index}].{key}: {value!r} stands there twice; upper and lower case count as the same")
 
 
-def _check_config(config: ConfigFile, owners: OwnersFile) -> None:
-    _check_unique(CONFIG, "layouts", "name", [layout.name for layout in config.layouts])
-    teams = {team.name for team in owners.teams}
+def _check_teams(config: ConfigFile, owners: OwnersFile, teams: set[str]) -> None:
+    """A stage or rule for a team that neither owners.yaml nor the CMDB's CSV knows would silently never match."""
     for index, row in enumerate(config.stages):
         _check_known(f"{CONFIG}: stages[{index}].team", row.team, teams, "team")
+    for place, rule in enumerate(owners.rules):
+        _check_known(f"{OWNERS}: rules[{place}].team", rule.team, teams, "team")
 
 
 def _check_owners(owners: OwnersFile) -> None:
@@ -175,13 +187,29 @@ def _check_owners(owners: OwnersFile) -> None:
     for key in ("id", "slack", "forge"):
         _check_unique(OWNERS, "people", key, [getattr(person, key) for person in owners.people])
     _check_unique(OWNERS, "teams", "name", [team.name for team in owners.teams])
-    _check_unique(OWNERS, "rules", "id", [rule.id for rule in owners.rules])
-    teams, people = {team.name for team in owners.teams}, {person.id for person in owners.people}
-    for index, rule in enumerate(owners.rules):
-        _check_known(f"{OWNERS}: rules[{index}].team", rule.team, teams, "team")
+    _check_rule_ids(owners.rules)
+    people = {person.id for person in owners.people}
     for index, scope in enumerate(owners.approvers):
         for position, person in enumerate(scope.people):
             _check_known(f"{OWNERS}: approvers[{index}].people[{position}]", person, people, "person")
+
+
+def _check_rule_ids(rules: Sequence[OwnerRuleModel]) -> None:
+    """A rule that changes keeps its id: its versions have dates that do not overlap."""
+    seen: dict[str, list[OwnerRuleModel]] = {}
+    for index, rule in enumerate(rules):
+        versions = seen.setdefault(rule.id, [])
+        if any(_begin(rule) < _end(other) and _begin(other) < _end(rule) for other in versions):
+            raise BadInput(f"{OWNERS}: rules[{index}].id: {rule.id!r} stands there twice on the same days; part them by from and to")
+        versions.append(rule)
+
+
+def _begin(row: DatedModel) -> date:
+    return row.from_ or date.min
+
+
+def _end(row: DatedModel) -> date:
+    return row.to or date.max
 
 
 def _check_known(place: str, name: str | None, known: set[str], kind: str) -> None:
@@ -231,12 +259,16 @@ def _window(row: WindowModel) -> ChangeWindow:
 def _owner_rule(row: OwnerRuleModel) -> OwnerRule:
     return OwnerRule(
         id=row.id,
-        label=row.label,
+        labels=row.labels,
+        annotations=row.annotations,
         namespace=row.namespace,
         cluster=row.cluster,
+        project=row.project,
         account=row.account,
         tag=(row.tag.key, row.tag.value) if row.tag else None,
         team=row.team,
+        valid_from=row.from_,
+        valid_to=row.to,
     )
 
 

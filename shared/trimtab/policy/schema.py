@@ -1,35 +1,12 @@
-"""The three files of `.trimtab/` as strict models: what may stand where, and nothing else. Their JSON Schema is for editors."""
+"""`config.yaml` and `policy.yaml` as strict models: what may stand where, and nothing else. Their JSON Schema is for editors."""
 
-import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from trimtab.policy.facts import FACTS
-
-_LONGEST_PATTERN = 200
-_NESTED_REPEAT = re.compile(r"[+*}]\)*[+*{]|[+*}]\)\?*[+*{]")
-
-
-def _pattern(text: str) -> str:
-    """A regular expression that compiles and cannot take exponential time by a repeat of a repeat."""
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    if _NESTED_REPEAT.search(text):
-        raise ValueError("a repeat of a repeat may take for ever; write it without")
-    return text
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"no such time zone: {name!r}; write one like Europe/Berlin") from None
-    return name
+from trimtab.policy.values import Name, Pattern, Slug, Strict, Zone
 
 
 def _moment(value: object) -> datetime:
@@ -54,11 +31,6 @@ def _end(value: object) -> datetime:
     return _moment(value) + timedelta(days=1) if is_date else _moment(value)
 
 
-Name = Annotated[str, Field(min_length=1, max_length=120)]
-Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
-Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Pattern = Annotated[str, Field(min_length=1, max_length=_LONGEST_PATTERN), AfterValidator(_pattern)]
-Zone = Annotated[str, AfterValidator(_zone)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Hour = Annotated[int, Field(ge=0, le=24)]
 WhenText = Annotated[datetime, Field(json_schema_extra={"type": "string"})]
@@ -68,12 +40,6 @@ TierName = Literal["one-approval", "two-approvals", "report-only"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Operator = Literal["is", "in", "at-most", "at-least", "matches"]
 Scalar = str | bool | int | float
-
-
-class Strict(BaseModel):
-    """Nothing unknown, nothing converted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=False)
 
 
 # ── config.yaml ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,9 +102,9 @@ class ConfigFile(Strict):
     version: Literal[1]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     stage: StageName = "observe"
-    stages: list[StageModel] = []
-    gates: list[GateModel] = []
-    layouts: list[LayoutModel] = []
+    stages: Annotated[list[StageModel], Field(default_factory=list)]
+    gates: Annotated[list[GateModel], Field(default_factory=list)]
+    layouts: Annotated[list[LayoutModel], Field(default_factory=list)]
 
 
 # ── policy.yaml ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -246,71 +212,8 @@ class PolicyFile(Strict):
     """`.trimtab/policy.yaml`: what a change needs before it may merge."""
 
     version: Literal[1]
-    rules: list[RuleModel] = []
-    freezes: list[FreezeModel] = []
-    windows: list[WindowModel] = []
+    rules: Annotated[list[RuleModel], Field(default_factory=list)]
+    freezes: Annotated[list[FreezeModel], Field(default_factory=list)]
+    windows: Annotated[list[WindowModel], Field(default_factory=list)]
     limits: LimitsModel = LimitsModel()
     evidence: EvidenceModel = EvidenceModel()
-
-
-# ── owners.yaml ──────────────────────────────────────────────────────────────────────────────────────────────────────
-class PersonModel(Strict):
-    """One person: one Slack id, one forge login."""
-
-    id: Slug
-    slack: Account
-    forge: Account
-
-
-class TeamModel(Strict):
-    """An owner of cost."""
-
-    name: Name
-    cost_center: Annotated[str, Field(max_length=64)]
-    channel: Annotated[str, Field(max_length=64)]
-    time_zone: Zone = "UTC"
-
-
-class TagModel(Strict):
-    """A tag on a bill row."""
-
-    key: Name
-    value: Pattern
-
-
-class OwnerRuleModel(Strict):
-    """One way from a row to its team."""
-
-    id: Slug
-    label: Name | None = None
-    namespace: Pattern | None = None
-    cluster: Pattern | None = None
-    account: Pattern | None = None
-    tag: TagModel | None = None
-    team: Name | None = None
-
-    @model_validator(mode="after")
-    def _is_sound(self) -> "OwnerRuleModel":
-        if (self.label is None) == (self.team is None):
-            raise ValueError("needs either team, or label (which names the team); not both")
-        if self.label is None and not (self.namespace or self.cluster or self.account or self.tag):
-            raise ValueError("needs a condition: label, namespace, cluster, account or tag")
-        return self
-
-
-class ApproverModel(Strict):
-    """Who may approve for which pools."""
-
-    cluster_uid: Name | None = None
-    pool: Name | None = None
-    people: list[Slug] = Field(min_length=1)
-
-
-class OwnersFile(Strict):
-    """`.trimtab/owners.yaml`: people, teams, whose cost is whose, and who may approve."""
-
-    version: Literal[1]
-    people: list[PersonModel] = []
-    teams: list[TeamModel] = []
-    rules: list[OwnerRuleModel] = []
-    approvers: list[ApproverModel] = []
