@@ -22,3 +22,4 @@ ConfigOption = Annotated[
     typer.Option("--config", help="read config.yaml, policy.yaml and owners.yaml from this folder instead of the repo", metavar="DIR"),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="table for people, json for scripts")]
+PeriodOption = Annotated[str | None, typer.Option("--period", help="YYYY-MM (default: every period)", metavar="YYYY-MM")]

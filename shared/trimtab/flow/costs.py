@@ -1,54 +1,34 @@
-"""The allocated cost by whatever one asks: team, namespace, pool, day, a label. Exact, and never over two currencies."""
+"""The allocated cost by whatever one asks: team, namespace, pool, day, a label. Exact, and never over two currencies.
 
+Without options a line is the sum of its rows. With a `CostQuery` idle capacity, shared tenants and overhead are told apart or spread as
+OpenCost does it, and every unit of the allocated table is still there: in a line, as idle, or left out by name.
+"""
+
+import calendar
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 
-from trimtab.attribution.summary import Amounts, plain
+from trimtab.accounting.exchange import ExchangeRates, day_rates
+from trimtab.attribution.cost_table import CostRow, CostTable, answer, known_sum, piece_of, row_of, totals_of
+from trimtab.attribution.query import KEYS, CostQuery, Overhead, column, converted, plain_query, preparation, result
 from trimtab.errors import BadInput
 from trimtab.ports import Ports, Session
 from trimtab.tables import scan
 
-KEYS = {
-    "team": '"x_Team"',
-    "namespace": '"x_Namespace"',
-    "cluster": '"x_Cluster"',
-    "pool": '"x_Pool"',
-    "node": '"x_Node"',
-    "workload": '"x_Workload"',
-    "pod": '"x_Pod"',
-    "service": '"ServiceName"',
-    "export": '"x_Export"',
-    "part": '"x_Part"',
-    "reason": '"x_Reason"',
-    "account": 'coalesce("SubAccountId", "BillingAccountId")',
-    "region": '"RegionId"',
-    "gpu": '"x_GpuModel"',
-    "day": """strftime("ChargePeriodStart", '%Y-%m-%d')""",
-    "period": '"x_Period"',
-}
-"""What `--by` takes, and its column. Besides these: `label:<key>` of pods and `tag:<key>` of the bill."""
+__all__ = ["KEYS", "CostRow", "CostTable", "Reporting", "costs", "open_allocated", "period_slug"]
+
 PERIOD = re.compile(r"(?:p-)?(\d{4}-(?:0[1-9]|1[0-2]))")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CostRow:
-    """One line: the values of the keys asked for (None = the row has none), its currency and cost."""
+class Reporting:
+    """A second column in one currency, and the rates it is made with."""
 
-    keys: tuple[str | None, ...]
     currency: str
-    amounts: Amounts
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CostTable:
-    """Lines, largest effective cost first within a currency, and each currency's total."""
-
-    by: tuple[str, ...]
-    period: str | None
-    rows: tuple[CostRow, ...]
-    totals: tuple[CostRow, ...]
+    rates: ExchangeRates
 
 
 def period_slug(period: str) -> str:
@@ -59,15 +39,26 @@ def period_slug(period: str) -> str:
     return f"p-{match[1]}"
 
 
-def costs(by: tuple[str, ...], period: str | None, ports: Ports) -> CostTable:
-    """The allocated cost of a period (None = all) by these keys. Raises BadInput where a key is unknown or nothing is allocated."""
-    columns = [_column(key, place) for place, key in enumerate(by)]
+def costs(
+    by: tuple[str, ...], period: str | None, ports: Ports, query: CostQuery | None = None, reporting: Reporting | None = None
+) -> CostTable:
+    """The allocated cost of a period (None = all) by these keys.
+
+    Raises BadInput where a key is unknown or nothing is allocated, Broken where the answer does not add up to the table.
+    """
+    for key in by:
+        column(key)
     slug = None if period is None else period_slug(period)
     with ports.engine.session() as session:
         open_allocated(session, ports, slug)
-        rows = session.rows(_query(columns), _parameters(by))
-    lines = tuple(_row(row, len(by)) for row in rows)
-    return CostTable(by=by, period=slug, rows=lines, totals=_totals(lines))
+        missing = _rated(session, reporting) if reporting else ()
+        if query is not None:
+            table = _asked(session, by, slug, query, is_converted=reporting is not None)
+        else:
+            rows = session.rows(plain_query(by, reporting=reporting is not None))
+            lines = tuple(row_of(row, len(by)) for row in rows)
+            table = CostTable(by=by, period=slug, rows=lines, totals=totals_of(lines))
+    return _in_currency(table, reporting, missing) if reporting else table
 
 
 def open_allocated(session: Session, ports: Ports, period: str | None) -> None:
@@ -82,57 +73,58 @@ def open_allocated(session: Session, ports: Ports, period: str | None) -> None:
     session.run(f"CREATE OR REPLACE TEMP VIEW allocated AS {scan('allocated', files)}")
 
 
-def _column(key: str, place: int) -> str:
-    """SQL of one key; the foreign part of label: and tag: travels as a parameter. A tag of the node is no label of the pod."""
-    kind, _, name = key.partition(":")
-    if kind == "label" and name:
-        both = f'json_extract_string("AllocatedTags", $label{place})'
-        own = f'CASE WHEN json_exists("Tags", $key{place}) THEN NULL ELSE json_extract_string("AllocatedTags", $key{place}) END'
-        return f'CASE WHEN "AllocatedResourceId" IS NOT NULL THEN coalesce({both}, {own}) END'
-    if kind == "tag" and name:
-        return f'json_extract_string("Tags", $key{place})'
-    if key not in KEYS:
-        raise BadInput(f"--by {key}: no such key; there are {', '.join(KEYS)}, label:KEY and tag:KEY")
-    return KEYS[key]
+# ── In another currency ──────────────────────────────────────────────────────────────────────────────────────────────
+def _rated(session: Session, reporting: Reporting) -> tuple[str, ...]:
+    """The view `rated` beside `allocated`; which rates are missing, by name."""
+    found = session.rows('SELECT DISTINCT "BillingCurrency", CAST("ChargePeriodStart" AS DATE) FROM allocated')
+    days = [(str(currency), _day(day)) for currency, day in found]
+    rates, missing = day_rates(reporting.rates, days, reporting.currency)
+    session.run(converted([(currency, day, rate) for (currency, day), rate in rates.items()]))
+    return missing
 
 
-def _parameters(by: Sequence[str]) -> dict[str, object]:
-    parameters: dict[str, object] = {}
-    for place, key in enumerate(by):
-        kind, _, name = key.partition(":")
-        if name:
-            parameters[f"key{place}"] = f"/{_pointer(name)}"
-        if name and kind == "label":
-            parameters[f"label{place}"] = f"/{_pointer(f'label/{name}')}"
-    return parameters
+def _day(value: object) -> date:
+    if not isinstance(value, date):
+        raise BadInput("allocated: a row has no ChargePeriodStart; ingest the export again and run `trimtab allocate`")
+    return value
 
 
-def _pointer(key: str) -> str:
-    """A key as one step of a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
+def _in_currency(table: CostTable, reporting: Reporting, missing: tuple[str, ...]) -> CostTable:
+    """No number where a rate is missing: a sum without some of its days would look like a sum."""
+    unknown = {name.split(" ", 1)[0] for name in missing}
+    rows = tuple(replace(row, reporting=None) if row.currency in unknown else row for row in table.rows)
+    totals = totals_of(rows)
+    return replace(
+        table, rows=rows, totals=totals, reporting_currency=reporting.currency,
+        reporting_total=known_sum(total.reporting for total in totals), missing_rates=missing,
+    )  # fmt: skip
 
 
-def _query(columns: Sequence[str]) -> str:
-    picks = "".join(f"CAST({column} AS VARCHAR) AS k{place}, " for place, column in enumerate(columns))
-    groups = "".join(f"k{place}, " for place in range(len(columns)))
-    return (
-        f'SELECT {picks}"BillingCurrency" AS currency, sum("BilledCost"), sum("EffectiveCost") AS effective, sum("ListCost") '
-        f"FROM allocated GROUP BY {groups}currency ORDER BY currency, effective DESC, {groups}currency"
-    )
+# ── With options ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def _asked(session: Session, by: tuple[str, ...], period: str | None, query: CostQuery, *, is_converted: bool) -> CostTable:
+    if is_converted and query.overhead is not None:
+        raise BadInput("--overhead with --in: an overhead has no day to convert it at; leave one of them out")
+    overheads = _overheads(session, query.overhead)
+    for statement in preparation(by, query, overheads, reporting=is_converted):
+        session.run(statement)
+    pieces = [piece_of(row) for row in session.rows(result())]
+    allocated = [row_of(row, 0) for row in session.rows(plain_query(()))]
+    return answer(by, period, query, pieces, allocated, overheads, is_converted=is_converted)
 
 
-def _row(row: Sequence[object], keys: int) -> CostRow:
-    billed, effective, list_cost = (plain(value) for value in row[keys + 1 :])
-    return CostRow(
-        keys=tuple(None if value is None else str(value) for value in row[:keys]),
-        currency=str(row[keys]),
-        amounts=Amounts(billed=billed, effective=effective, list=list_cost),
-    )
+# ── Overhead ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _overheads(session: Session, overhead: Overhead | None) -> tuple[tuple[str, Decimal], ...]:
+    """(currency, amount) over the calendar months of the view; () = none."""
+    if overhead is None:
+        return ()
+    found = session.rows('SELECT DISTINCT "BillingCurrency", "x_Period" FROM allocated')
+    currencies = sorted({str(currency) for currency, _ in found})
+    currency = overhead.currency or (currencies[0] if len(currencies) == 1 else None)
+    if currency not in currencies:
+        raise BadInput(f"--overhead: the cost is in {', '.join(currencies)}; name one of them after the amount, as in 100/month USD")
+    return ((currency, overhead.amount * _times(overhead, sorted({str(period) for _, period in found}))),)
 
 
-def _totals(rows: Sequence[CostRow]) -> tuple[CostRow, ...]:
-    nothing = Amounts(billed=Decimal(0), effective=Decimal(0), list=Decimal(0))
-    return tuple(
-        CostRow(keys=(), currency=currency, amounts=sum((row.amounts for row in rows if row.currency == currency), nothing))
-        for currency in sorted({row.currency for row in rows})
-    )
+def _times(overhead: Overhead, periods: Sequence[str]) -> int:
+    days = sum(calendar.monthrange(int(period[2:6]), int(period[7:]))[1] for period in periods)
+    return {"total": 1, "month": len(periods), "day": days, "hour": days * 24}[overhead.per]

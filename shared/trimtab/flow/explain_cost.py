@@ -24,7 +24,8 @@ FROM allocated WHERE "x_RowId" = $id
 """
 _LINES = """
 SELECT "x_AllocatedRowId", "x_Part", "x_Team", "x_OwnerRule", "x_Confidence", "x_Reason", "x_Namespace", "x_Workload", "x_Pod",
-  "AllocatedMethodDetails", "BilledCost", "EffectiveCost", "ListCost"
+  "AllocatedMethodDetails", "x_WorkloadKind", "x_CostCenter", "x_BusinessUnit", "x_SharedRule",
+  "x_CpuCost", "x_MemoryCost", "x_GpuCost", "x_GpuIdleCost", "BilledCost", "EffectiveCost", "ListCost"
 FROM allocated WHERE "x_RowId" = $id ORDER BY "EffectiveCost" DESC, "x_AllocatedRowId"
 """
 
@@ -36,6 +37,17 @@ class Element:
     ratio: Decimal
     unit: str | None
     quantity: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resources:
+    """A line's effective cost by resource; the first three add up to it."""
+
+    cpu: Decimal
+    memory: Decimal
+    gpu: Decimal
+    gpu_idle: Decimal | None
+    """What of the GPU part was held and not computed with (warm idle); None = not measured, or no GPU."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +65,13 @@ class Line:
     pod: str | None
     amounts: Amounts
     elements: tuple[Element, ...]
+    workload_kind: str | None
+    cost_center: str | None
+    business_unit: str | None
+    shared_rule: str | None
+    """Id of the shared-cost rule that split it; None = split over its node, or not at all."""
+    resources: Resources | None
+    """What of the effective cost is for CPU, memory and GPU; None = not split by resource."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,11 +119,25 @@ class Explained:
         shares = ", ".join(
             f"{element.ratio:.4%} of the row for {element.quantity} {element.unit}" for element in line.elements if element.unit
         )
-        owner = f"; {line.team} by rule {line.owner_rule}" if line.team else ""
-        return f"{line.id}: {who}: {self._cost(line.amounts)}; {line.part}: {line.reason}{owner}{'; ' if shares else ''}{shares}"
+        facts = (f"{line.part}: {line.reason}", _owner(line), shares, self._resources(line.resources))
+        return f"{line.id}: {who}: {'; '.join((self._cost(line.amounts), *(fact for fact in facts if fact)))}"
+
+    def _resources(self, parts: Resources | None) -> str:
+        if parts is None:
+            return ""
+        idle = f", of which {parts.gpu_idle:f} held and not computed with" if parts.gpu_idle is not None else ""
+        return f"{self.currency} for CPU {parts.cpu:f}, memory {parts.memory:f}, GPU {parts.gpu:f}{idle}"
 
     def _cost(self, amounts: Amounts) -> str:
         return f"{amounts.effective:f} {self.currency} (billed {amounts.billed:f}, list {amounts.list:f})"
+
+
+def _owner(line: Line) -> str:
+    """Who pays, by which rules, and what stands above the team."""
+    shared = f"shared by rule {line.shared_rule}" if line.shared_rule else ""
+    team = f"{line.team} by rule {line.owner_rule}" if line.team else ""
+    above = ", ".join(f"{word} {name}" for word, name in (("cost center", line.cost_center), ("business unit", line.business_unit)) if name)
+    return "; ".join(words for words in (shared, f"{team} ({above})" if team and above else team) if words)
 
 
 def explain_row(row_id: str, ports: Ports) -> Explained:
@@ -139,11 +172,19 @@ def _explained(session: Session, asked: str, origin: str) -> Explained:
 
 
 def _line(row: tuple[object, ...]) -> Line:
-    identity, part, team, rule, confidence, reason, namespace, workload, pod = (None if value is None else str(value) for value in row[:9])
+    texts = [None if value is None else str(value) for value in row[:14]]
     return Line(
-        id=identity or "", part=part or "", team=team, owner_rule=rule, confidence=confidence, reason=reason or "", namespace=namespace,
-        workload=workload, pod=pod, amounts=_amounts(row[10:]), elements=_elements(None if row[9] is None else str(row[9])),
+        id=texts[0] or "", part=texts[1] or "", team=texts[2], owner_rule=texts[3], confidence=texts[4], reason=texts[5] or "",
+        namespace=texts[6], workload=texts[7], pod=texts[8], elements=_elements(texts[9]), workload_kind=texts[10], cost_center=texts[11],
+        business_unit=texts[12], shared_rule=texts[13], resources=_resources(row[14:18]), amounts=_amounts(row[18:]),
     )  # fmt: skip
+
+
+def _resources(values: tuple[object, ...]) -> Resources | None:
+    cpu, memory, gpu, gpu_idle = values
+    if cpu is None:
+        return None
+    return Resources(cpu=plain(cpu), memory=plain(memory), gpu=plain(gpu), gpu_idle=None if gpu_idle is None else plain(gpu_idle))
 
 
 def _elements(details: str | None) -> tuple[Element, ...]:
