@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+SPARK := .venv/.spark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench golden e2e lock serve clean
+.PHONY: help setup spark demo test check focus bench accuracy golden e2e lock serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +18,14 @@ $(READY): requirements.lock requirements-uv.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Apache Spark comes as source only, 456 MB: it is built from its hash, by the setuptools of requirements.lock, and not where no Java is.
+$(SPARK): $(READY) requirements-spark.txt
+	@if command -v java >/dev/null; then \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --require-hashes -r requirements-spark.txt && touch $@; \
+	else echo "NO JAVA HERE: what runs on Spark is skipped; install openjdk-17-jre-headless to run it"; fi
+
+spark: $(SPARK) ## add Apache Spark to .venv, where Java 17 is
+
 setup: $(READY) ## build .venv from the hash-locked requirements
 
 demo: $(READY) ## the whole loop on the bundled estate, offline
@@ -25,7 +34,8 @@ demo: $(READY) ## the whole loop on the bundled estate, offline
 serve: $(READY) ## the local page over the demo's store
 	$(BIN)/trimtab serve
 
-test: $(READY) ## all tests; what is skipped is listed with its reason
+test: $(SPARK) ## all tests; what is skipped is listed with its reason
+	$(BIN)/python -m tests.focus.environment
 	$(BIN)/python -m pytest -n auto --dist loadscope -p no:cacheprovider
 
 check: $(READY) ## format, lint, types, imports
@@ -40,11 +50,19 @@ e2e: $(READY) ## the demo, killed and repeated, and the page in a real browser
 golden: $(READY) ## write the golden texts anew; read the diff before you commit it
 	TRIMTAB_GOLDEN=write $(BIN)/python -m pytest -q -p no:cacheprovider tests/golden
 
+focus: $(READY) ## the official FOCUS validator over the demo's months (Python 3.12; where there is none, that is said loudly)
+	$(BIN)/python -m tests.focus.estate
+
 bench: $(READY) ## one JSON line per measured row: ratios taken in one run
 	$(BIN)/python tests/bench/run.py
 
+accuracy: $(READY) ## measure the models on held-out data and write docs/accuracy.md
+	$(BIN)/python tests/accuracy/run.py
+
 lock: $(READY) ## resolve the requirements anew, with hashes and without addresses
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --all-extras --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --all-extras --group dev --no-emit-package pyspark pyproject.toml -o requirements.lock
+	echo 'pyspark>=4.1,<5' | $(BIN)/uv pip compile --quiet --no-deps --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-spark.txt
+	printf 'focus_validator==2.2.1\npyarrow<20\npoetry-core>=2,<3\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-emit-package pandasql --no-emit-package sqlalchemy - -o requirements-focus.txt
 	echo 'uv' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-uv.txt
 
 clean: ## remove the environment and what was built; a store is yours to remove

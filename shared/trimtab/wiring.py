@@ -2,13 +2,23 @@
 
 import os
 import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trimtab import settings as deployment
+from trimtab.adapters.aws.cost_explorer import cost_explorer
+from trimtab.adapters.aws.roles import assumed_role
+from trimtab.adapters.azure.cost_management import HOST as AZURE
+from trimtab.adapters.azure.cost_management import CostManagement
 from trimtab.adapters.catalog import BundledCatalog
 from trimtab.adapters.duckdb import DuckDb
+from trimtab.adapters.http import client
 from trimtab.adapters.lake_usage import LakeUsage
 from trimtab.adapters.learning import ScikitLearner
 from trimtab.adapters.localforge import LocalForge
@@ -19,11 +29,15 @@ from trimtab.adapters.prometheus.client import PrometheusMetrics
 from trimtab.adapters.slack.client import SlackChat
 from trimtab.adapters.store import open_state
 from trimtab.adapters.store.buckets import StoreBuckets
+from trimtab.adapters.store.foreign import Access
 from trimtab.adapters.store.lake import DeltaLake
 from trimtab.adapters.wording import load_wording
 from trimtab.errors import BadInput
-from trimtab.ports import Forge, Log, Ports, Progress
+from trimtab.ports import CostHistory, Forge, Log, Ports, Progress
 from trimtab.settings import Settings, local_path
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @cache
@@ -41,7 +55,7 @@ def build(settings: Settings, *, log: Log | None = None, progress: Progress | No
     """Real adapters for these settings."""
     scratch = scratch_directory(settings)
     state = open_state(settings, nonce=lambda: secrets.token_hex(8))
-    lake = DeltaLake(f"{settings.store.rstrip('/')}/{settings.tenant}/lake", scratch)
+    lake = DeltaLake(_lake_url(settings), scratch)
     engine = DuckDb(memory_mb=settings.memory_mb, directories=(scratch, *_lake_directory(settings)), scratch=scratch)
     return Ports(
         settings=settings,
@@ -51,7 +65,7 @@ def build(settings: Settings, *, log: Log | None = None, progress: Progress | No
         documents=state.documents,
         lake=lake,
         engine=engine,
-        buckets=StoreBuckets(settings.mounts),
+        buckets=StoreBuckets(settings.mounts, access=_access(settings)),
         palette=PaletteClient.of(settings),
         catalog=BundledCatalog(),
         usage=LakeUsage(lake, engine),
@@ -64,6 +78,21 @@ def build(settings: Settings, *, log: Log | None = None, progress: Progress | No
         scratch=scratch,
         learner=ScikitLearner(),
     )
+
+
+@contextmanager
+def on_spark(ports: Ports, spark: "SparkSession") -> Iterator[Ports]:
+    """The same ports with Spark as their engine: tables are read where they lie, and a period is one step, however long it is."""
+    from trimtab.adapters.spark.engine import Spark
+    from trimtab.adapters.spark.exchange import Exchange
+
+    settings = ports.settings.model_copy(update={"memory_mb": 1 << 30})
+    run = f"spark/{secrets.token_hex(8)}"
+    with tempfile.TemporaryDirectory(prefix="spark-", dir=ports.scratch) as folder:
+        url = f"file://{folder}" if settings.store.startswith("file://") else f"{settings.store.rstrip('/')}/{settings.tenant}/{run}"
+        lake = DeltaLake(_lake_url(settings), ports.scratch, in_place=True)
+        engine = Spark(spark=spark, exchange=Exchange(url, ports.buckets, Path(folder)))
+        yield replace(ports, settings=settings, lake=lake, engine=engine)
 
 
 def forge_of(settings: Settings) -> Forge:
@@ -81,6 +110,23 @@ def scratch_directory(settings: Settings) -> Path:
     return directory
 
 
+def _access(settings: Settings) -> dict[str, Access]:
+    """How the exports that lie in another account or cloud are read."""
+    sas = {"sas_key": settings.azure_sas.get_secret_value()} if settings.azure_sas else {}
+    found: dict[str, Access] = {}
+    for export in settings.exports:
+        if export.prefix.startswith("az://"):
+            account = {"account_name": export.storage_account} if export.storage_account else {}
+            found[export.prefix] = Access(options=sas | account)
+        elif export.identity:
+            found[export.prefix] = Access(credentials=assumed_role(export.identity))
+    return found
+
+
+def _lake_url(settings: Settings) -> str:
+    return f"{settings.store.rstrip('/')}/{settings.tenant}/lake"
+
+
 def _log_file(settings: Settings) -> Path | None:
     """A demo's functions log beside their store; a terminal is for its story."""
     return local_path(settings.store) / "log.jsonl" if settings.is_demo else None
@@ -88,3 +134,14 @@ def _log_file(settings: Settings) -> Path | None:
 
 def _lake_directory(settings: Settings) -> tuple[Path, ...]:
     return (local_path(settings.store),) if settings.store.startswith("file://") else ()
+
+
+def cost_history(settings: Settings, cloud: str, scope: str) -> CostHistory:
+    """The billing API of a cloud. Raises BadInput for one that has none here, or that is not set up."""
+    if cloud == "aws":
+        return cost_explorer()
+    if cloud != "azure":
+        raise BadInput(f"--from {cloud}: expected aws or azure; other clouds have no API for past days, export them instead")
+    if not scope.startswith("/") or settings.azure_token is None:
+        raise BadInput("--from azure: needs --scope /subscriptions/… and a token in TRIMTAB_AZURE_TOKEN (az account get-access-token)")
+    return CostManagement(http=client([AZURE]), scope=scope, token=settings.azure_token.get_secret_value())
