@@ -6,13 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.bills import HOUR, Row, bill, estate, governance, node, pod
 from trimtab.attribution.model import steps
 from trimtab.records import OwnerRule
+from trimtab.tables import ALLOCATED
 from trimtab.units import GIB
 
 BILLIONTH = Decimal("0.000000003")
@@ -279,6 +280,45 @@ def test_a_quantity_in_byte_seconds_is_split_without_overflow() -> None:
     assert found == [{"total": Decimal("61847529062400.000000000000001"), "n": 3}]
 
 
+def test_every_allocated_column_is_there_in_its_place_and_type() -> None:
+    place = estate([bill("1"), bill("2", ResourceId="x")], [node(), pod("a", cpu=1000, memory=GIB)])
+    place.allocate()
+
+    (path,) = (place.root / "scratch").rglob("*.parquet")
+    found = place.rows(f"DESCRIBE SELECT * FROM read_parquet('{path}', hive_partitioning = false)")
+
+    assert [(row["column_name"], row["column_type"]) for row in found] == [(column.name, column.sql_type) for column in ALLOCATED]
+
+
+def test_cpu_memory_and_gpu_cost_add_up_to_the_line_and_warm_idle_is_a_part_of_gpu_cost() -> None:
+    """Two GPUs held for the hour and computed with for a quarter of it: three quarters are warm idle."""
+    busy = pod("train", cpu=1000, memory=GIB, gpu_request=2000, gpu_compute_used=500)
+    unread = pod("serve", cpu=1000, memory=GIB, gpu_request=1000)
+    place = estate([bill("10.123456789012")], [node(gpus=4), busy, unread, pod("web", cpu=500, memory=GIB)])
+
+    place.allocate()
+
+    rows = by_pod(place.rows())
+    for row in rows.values():
+        assert cost(row) == sum(cast(Decimal, row[name]) for name in ("x_CpuCost", "x_MemoryCost", "x_GpuCost"))
+    assert abs(cast(Decimal, rows["train"]["x_GpuIdleCost"]) - cast(Decimal, rows["train"]["x_GpuCost"]) * 3 / 4) < Decimal("1e-8")
+    assert (rows["serve"]["x_GpuIdleCost"], rows["web"]["x_GpuIdleCost"], rows[None]["x_GpuIdleCost"]) == (None, None, None)
+    assert (rows["train"]["x_WorkloadKind"], rows["train"]["x_CpuSeconds"], rows["train"]["x_GpuSeconds"]) == (
+        "Deployment",
+        3_600_000,
+        7_200_000,
+    )
+
+
+def test_rows_of_assets_are_neither_nodes_nor_pods() -> None:
+    volume = node(pod="a", namespace="ns1", asset="volume", provider_id="i-0abc", asset_bytes=GIB, cpu_capacity=None)
+    place = estate([bill("1")], [node(), volume, volume | {"pod": None}])
+
+    place.allocate()
+
+    assert place.parts() == {"idle": Decimal(1)}
+
+
 def test_models_divide_by_the_two_macros_only() -> None:
     """A bare `/` is a double on DuckDB, and a sum of doubles is no money."""
     for path in files("trimtab.attribution").joinpath("sql").iterdir():
@@ -288,9 +328,16 @@ def test_models_divide_by_the_two_macros_only() -> None:
         assert not re.search(r"\b(DOUBLE|FLOAT|REAL|avg|round)\b", code, re.IGNORECASE), path.name
 
 
-def test_small_days_are_taken_together_and_a_large_one_is_never_cut() -> None:
+def test_small_days_are_taken_together_and_a_large_one_is_cut_into_parts() -> None:
     days = [date(2026, 7, day) for day in range(1, 6)]
 
     plan = steps(zip(days, [100_000, 150_000, 1, 900_000, 5], strict=True), memory_mb=500)
 
-    assert [(step.first.day, step.last.day) for step in plan] == [(1, 2), (3, 3), (4, 4), (5, 5)]
+    assert [(step.first.day, step.last.day, step.part, step.parts) for step in plan] == [
+        (1, 2, 0, 1), (3, 3, 0, 1), (4, 4, 0, 4), (4, 4, 1, 4), (4, 4, 2, 4), (4, 4, 3, 4), (5, 5, 0, 1),
+    ]  # fmt: skip
+    assert len({step.name for step in plan}) == len(plan)
+
+
+def test_a_day_is_cut_into_no_more_parts_than_a_hash_has() -> None:
+    assert [step.parts for step in steps([(date(2026, 7, 1), 10**12)], memory_mb=1)] == [256] * 256

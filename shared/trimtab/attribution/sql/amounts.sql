@@ -1,7 +1,7 @@
--- The amounts of the rows that will be split, as whole units: units = whole * 1,000,000,000 + rest (see `below` in macros.sql).
+-- The amounts of the rows that are cut into lines (cut_rows), as whole units: units = whole * 1,000,000,000 + rest (see `below` in macros.sql).
 -- All four costs and every quantity that sums; unit prices are copied, not split (FOCUS, split cost allocation).
 SELECT
-  row_id, bin_id,
+  row_id,
   exact_div(billed, 1000000000) AS billed_whole, CAST(billed % 1000000000 AS BIGINT) AS billed_rest,
   exact_div(effective, 1000000000) AS effective_whole, CAST(effective % 1000000000 AS BIGINT) AS effective_rest,
   exact_div(contracted, 1000000000) AS contracted_whole, CAST(contracted % 1000000000 AS BIGINT) AS contracted_rest,
@@ -12,7 +12,7 @@ SELECT
   exact_div(pricing_cost, 1000000000) AS pricing_cost_whole, CAST(pricing_cost % 1000000000 AS BIGINT) AS pricing_cost_rest
 FROM (
   SELECT
-    p.row_id, p.bin_id,
+    p.row_id,
     money_units(c."BilledCost") AS billed,
     money_units(c."EffectiveCost") AS effective,
     money_units(c."ContractedCost") AS contracted,
@@ -21,7 +21,6 @@ FROM (
     quantity_units(c."ConsumedQuantity") AS consumed,
     quantity_units(c."PricingQuantity") AS pricing,
     quantity_units(c."PricingCurrencyEffectiveCost") AS pricing_cost
-  FROM placed AS p
+  FROM cut_rows AS p
   JOIN step_cost AS c ON c."x_RowId" = p.row_id
-  WHERE p.bin_id IS NOT NULL
 )

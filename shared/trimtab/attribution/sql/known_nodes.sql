@@ -11,7 +11,7 @@ FROM (
     max(coalesce(gpu_capacity, 0)) > 0 AS has_gpu,
     row_number() OVER (PARTITION BY provider_id ORDER BY bool_or(pod IS NULL) DESC, max(hour) DESC, cluster, pool, node, instance_type) AS place
   FROM usage
-  WHERE provider_id IS NOT NULL AND provider_id <> '' AND NOT coalesce(pending, false)
+  WHERE provider_id IS NOT NULL AND provider_id <> '' AND asset IS NULL AND NOT coalesce(pending, false)
   GROUP BY provider_id, cluster, pool, node, instance_type
 )
 WHERE place = 1

@@ -1,4 +1,4 @@
--- The only divisions in attribution. Both cut toward zero, on DuckDB and on Spark alike (there: (a - a % b) / b, and DIV on BIGINT).
+-- The only divisions in attribution. Both cut toward zero, on DuckDB and on Spark alike (there: long division on decimals, and DIV on BIGINT).
 -- exact_div64 is for products that are known to stay below 2^63; it is fifty times faster than 128-bit division.
 CREATE OR REPLACE TEMP MACRO exact_div(a, b) AS CAST(CAST(a AS HUGEINT) // CAST(b AS HUGEINT) AS DECIMAL(38, 0));
 CREATE OR REPLACE TEMP MACRO exact_div64(a, b) AS CAST(a AS BIGINT) // CAST(b AS BIGINT);
@@ -17,6 +17,10 @@ CREATE OR REPLACE TEMP MACRO quantity(units) AS CAST(units * CAST('0.00000000000
 -- from 0 to 1e9, so the lines add up to the origin whatever its sign, and each is its exact share cut up or down by less than one unit.
 CREATE OR REPLACE TEMP MACRO below(whole, rest, mark) AS
   whole * mark + CAST(exact_div64(rest * mark, 1000000000) AS DECIMAL(38, 0));
+
+-- What of a GPU a pod holds, in 63,000ths: exact for thousandths, for MIG's 4 and 7 slices, and for up to 10 shares of one GPU.
+CREATE OR REPLACE TEMP MACRO gpu_units(request, shares, shares_of) AS
+  coalesce(exact_div64(63000 * shares, shares_of), CAST(request AS BIGINT) * 63, 0);
 
 -- Billionths as the decimal text that FOCUS calls AllocatedRatio.
 CREATE OR REPLACE TEMP MACRO ratio_text(n) AS

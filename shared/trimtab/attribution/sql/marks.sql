@@ -1,5 +1,6 @@
 -- Each pod's stretch of its node, per resource: the part of the resource times the running sum of what was taken, over the divisor.
--- The order (cluster, namespace, pod) is total within a bin, so that every engine cuts at the same marks.
+-- The order (shared rule, cluster, namespace, pod) is total within a bin, so that every engine cuts at the same marks, and what one
+-- rule shares lies in one piece.
 SELECT
   *,
   CASE WHEN cpu_divisor < 9000000000 THEN exact_div64(cpu_part * cpu_end, cpu_divisor)
@@ -16,13 +17,17 @@ SELECT
     ELSE CAST(exact_div(CAST(gpu_part AS DECIMAL(38, 0)) * (gpu_end - gpu), gpu_divisor) AS BIGINT) END AS gpu_low
 FROM (
   SELECT
-    p.bin_id, p.cluster, p.namespace, p.pod, p.workload, p.labels, p.cpu, p.memory, p.gpu,
-    p.is_measured, p.is_shared_gpu, p.is_unweighed,
+    p.bin_id, p.pod, p.workload, p.workload_kind, g.group_id, g.shared_rule,
+    p.cpu, p.memory, p.gpu, p.gpu_busy, p.is_measured, p.is_shared_gpu, p.is_unweighed, n.is_gpu_crowded,
     n.cpu_part, n.memory_part, n.gpu_part, n.cpu_divisor, n.memory_divisor, n.gpu_divisor,
     CAST(sum(p.cpu) OVER running AS BIGINT) AS cpu_end,
     CAST(sum(p.memory) OVER running AS BIGINT) AS memory_end,
     CAST(sum(p.gpu) OVER running AS BIGINT) AS gpu_end
   FROM pods AS p
   JOIN node_parts AS n ON n.bin_id = p.bin_id
-  WINDOW running AS (PARTITION BY p.bin_id ORDER BY p.cluster, p.namespace, p.pod ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  JOIN groups AS g ON g.cluster = p.cluster AND g.namespace = p.namespace AND g.labels = p.labels AND g.annotations = p.annotations
+  WINDOW running AS (
+    PARTITION BY p.bin_id ORDER BY coalesce(g.shared_rule, ''), p.cluster, p.namespace, p.pod
+    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+  )
 )

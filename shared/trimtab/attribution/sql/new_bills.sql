@@ -1,9 +1,6 @@
--- Accounts and tags of the step's bill rows that no earlier step had: each pair is looked at once.
+-- Accounts and tags that no earlier step had (seen_bills): each pair is looked at once.
 SELECT c.account, c.tags
-FROM (
-  SELECT DISTINCT coalesce("SubAccountId", "BillingAccountId", '') AS account, coalesce("Tags", '') AS tags
-  FROM step_cost
-) AS c
+FROM seen_bills AS c
 LEFT JOIN bills AS b ON b.account = c.account AND b.tags = c.tags
 WHERE b.bill_id IS NULL
 ORDER BY c.account, c.tags

@@ -1,6 +1,7 @@
--- Cluster, namespace and labels of the step's pods that no earlier step had.
-SELECT p.cluster, p.namespace, p.labels
-FROM (SELECT DISTINCT cluster, namespace, labels FROM pods) AS p
-LEFT JOIN groups AS g ON g.cluster = p.cluster AND g.namespace = p.namespace AND g.labels = p.labels
+-- Who may own something, as owner rules see it, and no earlier step had (seen_groups).
+SELECT s.cluster, s.namespace, s.labels, s.annotations
+FROM seen_groups AS s
+LEFT JOIN groups AS g
+  ON g.cluster = s.cluster AND g.namespace = s.namespace AND g.labels = s.labels AND g.annotations = s.annotations
 WHERE g.group_id IS NULL
-ORDER BY p.cluster, p.namespace, p.labels
+ORDER BY s.cluster, s.namespace, s.labels, s.annotations

@@ -19,6 +19,9 @@ SELECT
     ELSE 'neither its resource nor its tags name a cluster'
   END AS outside_reason,
   coalesce(c."ServiceName", 'a service without a name') AS service,
+  coalesce(c."ResourceType", '') AS resource_type,
+  coalesce(c."ChargeCategory", '') AS category,
+  coalesce(c."ServiceCategory" = 'Compute', true) AS is_compute,
   b.bill_id
 FROM step_cost AS c
 JOIN bills AS b ON b.account = coalesce(c."SubAccountId", c."BillingAccountId", '') AND b.tags = coalesce(c."Tags", '')

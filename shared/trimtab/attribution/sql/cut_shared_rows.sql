@@ -1,0 +1,2 @@
+-- The bill rows that pieces are of.
+SELECT DISTINCT row_id FROM pieces
