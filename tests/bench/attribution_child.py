@@ -19,7 +19,7 @@ import duckdb
 from tests.bench.month import EXPORT, PERIOD, rules
 from tests.bench.results import Detail
 from tests.bench.timing import peak_mib
-from trimtab.adapters.duckdb import ROW_GROUP, DuckDb
+from trimtab.adapters.duckdb import PARQUET, DuckDb
 from trimtab.adapters.logs import Quiet
 from trimtab.adapters.store.lake import DeltaLake
 from trimtab.flow.allocate import allocate
@@ -66,6 +66,9 @@ class Clocked:
     def partitions(self, table: str) -> list[dict[str, str]]:
         return self.real.partitions(table)
 
+    def size(self, table: str, partition: Mapping[str, str] | None = None) -> int:
+        return self.real.size(table, partition)
+
 
 def run_allocate(store: Path) -> Detail:
     """The use case with its real adapters; `seconds` ends where the rows of all days are written and have been reconciled."""
@@ -77,7 +80,7 @@ def run_allocate(store: Path) -> Detail:
     end = perf_counter()
     if isinstance(result.exports[0].version, Superseded):
         raise TypeError("the month was attributed by a newer run meanwhile")
-    parts = {line.name: str(line.amounts.effective) for line in result.summary.by_part}
+    parts = {line.name: str(line.amounts.effective) for line in result.summary.by_part} | _resources(str(store / FOLDER / "*.parquet"))
     return {
         "seconds": lake.came - start, "commit_seconds": lake.left - lake.came, "summary_seconds": end - lake.left,
         "peak_mib": lake.peak, "rows": result.exports[0].rows, "columns": len(ALLOCATED), "parts": parts,
@@ -110,16 +113,28 @@ def run_pandas(store: Path, days_at_once: int) -> Detail:
             connection.execute(f"COPY (SELECT {TYPED} FROM found) TO {_pandas_file(store, place)} ({PARQUET})")
             connection.unregister("found")
             rows += len(found)
-            for part, amount in found.groupby("x_Part")["EffectiveCost"].sum().items():
-                parts[str(part)] = parts.get(str(part), 0.0) + float(amount)
+            sums = {str(part): float(amount) for part, amount in found.groupby("x_Part")["EffectiveCost"].sum().items()}
+            for part, amount in (sums | {name: float(found[name].sum()) for name in RESOURCES}).items():
+                parts[part] = parts.get(part, 0.0) + amount
     return {"seconds": perf_counter() - start, "rows": rows, "columns": len(ALLOCATED), "parts": parts}
 
 
+RESOURCES = ("x_CpuCost", "x_MemoryCost", "x_GpuCost", "x_GpuIdleCost", "x_CpuSeconds", "x_MemorySeconds", "x_GpuSeconds")
+
+
+def _resources(files: str) -> dict[str, str]:
+    """Sums of the columns by resource, which both sides must agree on too."""
+    sums = ", ".join(f'sum("{name}")::VARCHAR' for name in RESOURCES)
+    with duckdb.connect() as connection:
+        found = connection.execute(f"SELECT {sums} FROM read_parquet({text_literal(files)})").fetchall()[0]
+    return dict(zip(RESOURCES, map(str, found), strict=True))
+
+
 TYPED = ", ".join(f'CAST("{column.name}" AS {column.sql_type}) AS "{column.name}"' for column in ALLOCATED)
-PARQUET = f"FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {ROW_GROUP}"
 USED = (
-    "hour", "cluster", "pool", "node", "provider_id", "instance_type", "namespace", "workload", "pod", "labels", "seconds",
-    "cpu_capacity", "memory_capacity", "gpu_capacity", "cpu_request", "cpu_used", "memory_request", "memory_used", "gpu_request",
+    "hour", "cluster", "pool", "node", "provider_id", "instance_type", "namespace", "workload", "workload_kind", "pod",
+    "labels", "seconds", "cpu_capacity", "memory_capacity", "gpu_capacity", "cpu_request", "cpu_used", "memory_request", "memory_used",
+    "gpu_request", "gpu_compute_used",
 )  # fmt: skip
 """Columns of usage that pandas reads: no more than it needs."""
 

@@ -56,7 +56,7 @@ def rules() -> Governance:
     teams = tuple(f"team-{number}" for number in range(TEAMS))
     by_namespace = (OwnerRule(id=f"namespace-{number}", namespace=f".*-{number}", team=f"team-{number}") for number in range(TEAMS))
     by_tag = (OwnerRule(id=f"tag-{number}", tag=("cost-center", f"cc-{number}"), team=f"team-{number}") for number in range(TEAMS))
-    return governance(OwnerRule(id="label", label="team"), *by_namespace, *by_tag, teams=teams)
+    return governance(OwnerRule(id="label", labels=("team",)), *by_namespace, *by_tag, teams=teams)
 
 
 NODE_SQL = f"""
@@ -98,12 +98,13 @@ NODE_ROWS = (
 )
 _NOISE = "hash(x.n, q.k, h) % 1000"
 _CPU_USED = f"CASE WHEN q.k % 10 <> 9 THEN q.cpu_request * ({_NOISE} + 200) // 1000 END"
+_GPU_USED = f"CASE WHEN q.gpu_request > 0 THEN q.gpu_request * ({_NOISE}) // 1000 END"
 _MEMORY_USED = f"CASE WHEN q.k % 10 <> 9 THEN q.memory_request // 1000 * (600 + {_NOISE} // 2) END"
 POD_ROWS = (
     "q.namespace, q.workload, 'Deployment' AS workload_kind, q.pod, q.labels, CASE WHEN q.k % 15 = 14 THEN 1800 ELSE 3600 END AS seconds, "
     "NULL AS cpu_capacity, NULL AS memory_capacity, NULL AS gpu_capacity, q.cpu_request, "
     f"{_CPU_USED} AS cpu_used, {_CPU_USED} AS cpu_used_max, q.memory_request, {_MEMORY_USED} AS memory_used, "
-    f"{_MEMORY_USED} AS memory_used_max, q.gpu_request, NULL AS gpu_compute_used, NULL AS gpu_compute_used_max, "
+    f"{_MEMORY_USED} AS memory_used_max, q.gpu_request, {_GPU_USED} AS gpu_compute_used, {_GPU_USED} AS gpu_compute_used_max, "
     "NULL AS gpu_memory_used_max, false AS pending, NULL AS collected_at"
 )
 UNMEASURED = "(x.n % 50 = 7 AND h % 24 = 5)"
@@ -162,16 +163,18 @@ def build(store: Path, size: Size) -> None:
         connection.execute(NODE_SQL.format(nodes=size.nodes))
         connection.execute(POD_SQL)
         connection.execute(f"CREATE TABLE span AS SELECT unnest(range({size.days * 24})) AS h")
-        usage = [_usage_day(connection, day, made) for day in range(size.days)]
+        lake = DeltaLake(f"file://{store}/default/lake", store / "scratch")
+        for day in range(size.days):
+            usage = _usage_day(connection, day, made)
+            lake.amend("usage", _partitions(day), [usage], since=lake.version("usage"), about={})
+            Path(usage).unlink()
         bill = _copy(connection, _bill_sql(), made / "bill.parquet")
-    lake = DeltaLake(f"file://{store}/default/lake", store / "scratch")
     cost = {"x_Export": EXPORT, "x_Period": PERIOD}
     lake.replace("cost", cost, [bill], application="bench/cost", submitted_at=SUBMITTED, about={})
-    lake.amend("usage", _partitions(size), usage, since=None, about={})
 
 
-def _partitions(size: Size) -> list[dict[str, str]]:
-    return [{"cluster_slug": f"prod-{c}", "day": f"d-2026-06-{day + 1:02}"} for c in range(CLUSTERS) for day in range(size.days)]
+def _partitions(day: int) -> list[dict[str, str]]:
+    return [{"cluster_slug": f"prod-{c}", "day": f"d-2026-06-{day + 1:02}"} for c in range(CLUSTERS)]
 
 
 def _usage_day(connection: duckdb.DuckDBPyConnection, day: int, folder: Path) -> str:

@@ -46,6 +46,8 @@ def _taken(usage: Frame) -> Frame:
     pods["cpu"] = np.fmax(pods["cpu_request"].fillna(0), pods["cpu_used"].fillna(0)) * hours
     pods["memory"] = np.fmax(pods["memory_request"].fillna(0), pods["memory_used"].fillna(0)) * hours / (1 << 20)
     pods["gpu"] = pods["gpu_request"].fillna(0) * hours
+    # Warm idle: what a pod held of GPUs and did not compute with, where somebody measured it.
+    pods["gpu_busy"] = np.minimum(pods["gpu_compute_used"], pods["gpu_request"]) / pods["gpu_request"].where(pods["gpu_request"] > 0)
     pods["is_measured"] = pods["cpu_used"].notna() & pods["memory_used"].notna()
     return pods
 
@@ -68,7 +70,8 @@ def _bins(usage: Frame) -> Frame:
 
 
 def _pods(usage: Frame, bins: Frame) -> Frame:
-    wanted = [*KEY, "cluster", "pool", "node", "namespace", "workload", "pod", "labels", "cpu", "memory", "gpu", "is_measured"]
+    wanted = [*KEY, "cluster", "pool", "node", "namespace", "workload", "workload_kind", "pod", "labels", "cpu", "memory", "gpu",
+              "gpu_busy", "is_measured"]  # fmt: skip
     facts = [f"{name}{of}" for name in BASE for of in ("_part", "_taken")]
     capacity = bins.rename(columns={name: f"{name}_capacity" for name in BASE})[[*KEY, *facts, *(f"{name}_capacity" for name in BASE)]]
     lines = _taken(usage)[wanted].merge(capacity, on=KEY)
@@ -91,6 +94,8 @@ def _cut_rows(cut: Frame, cost: Frame, owners: OwnerRules) -> Frame:
     """The output columns of lines of nodes: the origin's, with its amounts times the share."""
     share = sum(cut[f"{name}_ratio"] for name in BASE)
     rows = cost[[column.name for column in COST]].take(cut["origin"]).reset_index(drop=True)
+    effective = rows["EffectiveCost"].astype("float64")
+    by_resource = {name: effective * cut[f"{name}_ratio"] for name in BASE}
     for name in SPLIT:
         rows[name] = rows[name].astype("float64") * share
     resource = cut["cluster"] + "/" + cut["namespace"] + "/" + cut["pod"]
@@ -102,11 +107,20 @@ def _cut_rows(cut: Frame, cost: Frame, owners: OwnerRules) -> Frame:
         "AllocatedResourceName": cut["pod"], "AllocatedTags": owned["tags"],
         "x_AllocatedRowId": _ids(rows["x_RowId"] + "/" + resource.fillna("idle")),
         "x_Part": np.where(~is_pod, "idle", np.where(has_team, "allocated", "unallocated")),
-        "x_Team": owned["team"], "x_OwnerRule": owned["rule"],
+        "x_Team": owned["team"], "x_CostCenter": owned["cost_center"], "x_BusinessUnit": owned["business_unit"],
+        "x_OwnerRule": owned["rule"], "x_SharedRule": None,
         "x_Confidence": np.where(cut["is_measured"].astype(bool), "metered", "estimated"),
-        "x_Reason": np.where(is_pod, "the larger of its requests and its use on the node", "capacity that no pod asked for or used"),
+        "x_Reason": np.select(
+            [~is_pod, ~cut["is_measured"].astype(bool)],
+            ["capacity that no pod asked for or used", "its requests on the node; use was not measured"],
+            "the larger of its requests and its use on the node",
+        ),
         "x_Cluster": cut["cluster"], "x_Pool": cut["pool"], "x_Node": cut["node"], "x_Namespace": cut["namespace"],
-        "x_Workload": cut["workload"], "x_Pod": cut["pod"], "x_GpuModel": pd.Series("A10G", index=cut.index).where(cut["pool"] == "gpu"),
+        "x_WorkloadKind": cut["workload_kind"], "x_Workload": cut["workload"], "x_Pod": cut["pod"],
+        "x_CpuCost": by_resource["cpu"], "x_MemoryCost": by_resource["memory"], "x_GpuCost": by_resource["gpu"],
+        "x_GpuIdleCost": by_resource["gpu"] * (1 - cut["gpu_busy"]),
+        "x_CpuSeconds": cut["cpu"].astype("int64"), "x_MemorySeconds": cut["memory"].astype("int64"),
+        "x_GpuSeconds": cut["gpu"].astype("int64"), "x_GpuModel": pd.Series("A10G", index=cut.index).where(cut["pool"] == "gpu"),
     }  # fmt: skip
     return rows.assign(**details)
 
@@ -117,15 +131,17 @@ def _owned(cut: Frame, rows: Frame, owners: OwnerRules) -> Frame:
     number = keys.groupby(["cluster", "namespace", "labels", "tags"], dropna=False, sort=False).ngroup().to_numpy()
     first = np.unique(number, return_index=True)[1]
     found = [_owner(owners, row) for row in keys.take(first).itertuples(index=False)]
-    return pd.DataFrame(found, columns=["team", "rule", "tags"]).take(number).reset_index(drop=True)
+    columns = ["team", "cost_center", "business_unit", "rule", "tags"]
+    return pd.DataFrame(found, columns=columns).take(number).reset_index(drop=True)
 
 
-def _owner(owners: OwnerRules, row: Any) -> tuple[str | None, str | None, str]:
+def _owner(owners: OwnerRules, row: Any) -> tuple[str | None, str | None, str | None, str | None, str]:
     if not isinstance(row.namespace, str):
-        return None, None, row.tags
+        return None, None, None, None, row.tags
     labels, tags = texts_of(row.labels), texts_of(row.tags)
     owner = owners.owner(Place(cluster=row.cluster, namespace=row.namespace, labels=labels, account="", tags=tags))
-    return owner.team if owner else None, owner.rule if owner else None, allocated_tags(tags, labels)
+    tagged = allocated_tags(tags, labels)
+    return (owner.team, owner.cost_center, owner.business_unit, owner.rule, tagged) if owner else (None, None, None, None, tagged)
 
 
 def _details(cut: Frame) -> Frame:

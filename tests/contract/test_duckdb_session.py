@@ -61,6 +61,51 @@ def test_rows_are_written_counted_and_read_back(session: DuckDbSession, folder: 
     assert session.rows("SELECT sum(n)::INTEGER FROM read_parquet($path)", {"path": str(path)}) == [(3,)]
 
 
+def test_rows_of_a_file_keep_their_numbers_although_they_are_written_in_any_order(folder: Path) -> None:
+    """A row is named by its place in the bill that it came from: writing with several threads must not touch that."""
+    source, path = folder / "rows.csv", folder / "rows.parquet"
+    source.write_text("n,filler\n" + "".join(f"{number},{'x' * 40}\n" for number in range(1, 300_001)))
+
+    with DuckDb(directories=(folder,), scratch=folder / "scratch", memory_mb=128, threads=4).session() as session:
+        session.write(f"SELECT n, row_number() OVER () AS place FROM read_csv('{source}')", str(path))
+        found = session.rows(f"SELECT count(*), count(*) FILTER (WHERE n <> place) FROM '{path}'")
+
+    assert found == [(300_000, 0)]
+
+
+TEXTS = """SELECT i, 'unique-' || i AS many, CAST(NULL AS VARCHAR) AS nothing,
+CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'it''s "x"' ELSE 'é' || chr(0) END AS few
+FROM range({rows}) AS t(i)"""
+
+
+@pytest.mark.parametrize("rows", [0, 10, 5000])
+def test_a_compacted_table_says_what_it_said(session: DuckDbSession, folder: Path, rows: int) -> None:
+    session.run(f"CREATE TEMP TABLE t AS {TEXTS.format(rows=rows)}")
+    asked = (
+        "SELECT i, many, few, nothing, few = 'other', lower(few), coalesce(few, many), max(few) OVER (), few || '!', "
+        "length(few), few IN ('', 'a') FROM t ORDER BY few NULLS FIRST, i"
+    )
+    before = session.rows(asked)
+
+    for _ in range(2):
+        session.compact("t")
+
+    assert session.rows(asked) == before
+    session.write("SELECT * FROM t", str(folder / "t.parquet"))
+    assert session.rows(f"SELECT count(*), count(few) FROM (SELECT * FROM '{folder}/t.parquet' INTERSECT {TEXTS.format(rows=rows)})") == [
+        (rows, rows - len(range(0, rows, 4)))
+    ]
+
+
+def test_compacting_makes_codes_of_what_repeats(session: DuckDbSession) -> None:
+    session.run(f"CREATE TEMP TABLE t AS {TEXTS.format(rows=5000)}")
+
+    session.compact("t")
+
+    kinds = {str(row[0]): str(row[1]).split("(", 1)[0] for row in session.rows("DESCRIBE t")}
+    assert kinds == {"i": "BIGINT", "many": "VARCHAR", "few": "ENUM", "nothing": "VARCHAR"}
+
+
 def test_times_are_utc_whatever_the_machine_says(session: DuckDbSession) -> None:
     assert session.rows("SELECT CAST(TIMESTAMPTZ '2026-07-01T00:00:00+02:00' AS TIMESTAMP)::VARCHAR") == [("2026-06-30 22:00:00",)]
 
@@ -93,3 +138,16 @@ def test_an_error_names_the_line_and_not_the_data(session: DuckDbSession, folder
 def test_an_error_of_our_own_reaches_the_caller_word_for_word(session: DuckDbSession) -> None:
     with pytest.raises(BadInput, match=r"^row 3 of 'a' is odd$"):
         session.rows("SELECT error('trimtab: row 3 of ''a'' is odd')")
+
+
+def test_somebody_hears_how_far_a_long_statement_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trimtab.adapters.duckdb.SILENT_S", 0.02)
+    heard: list[int] = []
+
+    with DuckDb(directories=(folder,), scratch=folder / "scratch", memory_mb=200).session() as session:
+        session.write("SELECT range AS n FROM range(10)", str(folder / "n.parquet"))
+        with session.watched(heard.append):
+            session.rows(f"SELECT max(sha256(g::VARCHAR || n)) FROM read_parquet('{folder}/n.parquet'), range(400000) AS t(g)")
+
+    assert heard
+    assert all(0 <= percent <= 100 for percent in heard)

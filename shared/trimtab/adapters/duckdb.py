@@ -5,18 +5,27 @@ statement can lift that. What DuckDB says about bad data is cut down to a senten
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 import duckdb
 
 from trimtab.errors import BadInput, TooLarge, Upstream
 from trimtab.tables import text_literal
 
-ROW_GROUP = 50_000
-"""Rows that one Parquet row group buffers; FOCUS rows are wide, and memory is small."""
+ROW_GROUP = 25_000
+"""Rows that one Parquet row group buffers, for each thread: allocated rows take 2.5 kB, and spilling them takes twice the time."""
+PARQUET = f"FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {ROW_GROUP}, PRESERVE_ORDER false"
+"""How a COPY writes. Rows that may come in any order are written by all threads at once, in half the time."""
+SILENT_S = 3
+"""Seconds that a statement may take before anybody is told of it."""
+MOST_CODES = 1000
+"""A text column with more distinct values stays text."""
+SMALL = 500
+"""Rows of a table that is not worth compacting."""
 OURS = "trimtab: "
 """`error('trimtab: …')` in a model reaches the caller word for word; every other message is cut down."""
 
@@ -63,10 +72,48 @@ class DuckDbSession:
             return rows
 
     def write(self, sql: str, path: str) -> int:
-        """Write a query's rows as one Parquet file; how many."""
+        """Write a query's rows as one Parquet file, in any order; how many."""
         with _translated():
-            copy = f"COPY ({sql}) TO {text_literal(path)} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {ROW_GROUP})"
+            copy = f"COPY ({sql}) TO {text_literal(path)} ({PARQUET})"
             return int(self.connection.execute(copy).fetchall()[0][0])
+
+    def compact(self, table: str) -> None:
+        """Port Compacting: texts of few values become codes (ENUM), which joins copy and Parquet writes in two thirds of the time."""
+        with _translated():
+            found = self.rows(
+                "SELECT column_name FROM duckdb_columns() WHERE table_name = $name AND data_type = 'VARCHAR'", {"name": table}
+            )
+            texts = [f'"{name}"' for (name,) in found]
+            if not texts or int(str(self.rows(f"SELECT count(*) FROM {table}")[0][0])) < SMALL:
+                return
+            values = self.rows(f"SELECT {', '.join(f'approx_count_distinct({text})' for text in texts)} FROM {table}")[0]
+            few = [text for text, count in zip(texts, values, strict=True) if 0 < int(str(count)) <= MOST_CODES]
+            for text in few:
+                kind = f"SELECT DISTINCT {text} FROM {table} WHERE {text} IS NOT NULL ORDER BY 1"
+                self.connection.execute(f"CREATE OR REPLACE TEMP TYPE {_code_type(table, text)} AS ENUM ({kind})")
+            coded = ", ".join(f"CAST({text} AS {_code_type(table, text)}) AS {text}" for text in few)
+            if few:
+                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * REPLACE ({coded}) FROM {table}")
+
+    @contextmanager
+    def watched(self, tell: Callable[[int], None]) -> Iterator[None]:
+        """Port Watched: from the third second on, `tell` hears each second how many percent of the statement under way are done."""
+        is_done = Event()
+
+        def watch() -> None:
+            wait = SILENT_S
+            while not is_done.wait(wait):
+                wait, percent = 1, int(self.connection.query_progress())
+                if percent >= 0:
+                    tell(min(percent, 100))
+
+        thread = Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_done.set()
+            thread.join()
 
 
 def connect(directories: Sequence[Path], *, scratch: Path, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
@@ -80,12 +127,20 @@ def connect(directories: Sequence[Path], *, scratch: Path, memory_mb: int, threa
         f"threads = {threads}",
         f"temp_directory = {text_literal(str(scratch.resolve() / 'spill'))}",
         f"allowed_directories = [{allowed}]",
+        # So that it counts how far a statement is; it prints nothing.
+        "enable_progress_bar = true",
+        "enable_progress_bar_print = false",
         "autoinstall_known_extensions = false",
         "enable_external_access = false",
         "lock_configuration = true",
     ):
         connection.execute(f"SET {setting}")
     return connection
+
+
+def _code_type(table: str, text: str) -> str:
+    """The name of a column's ENUM."""
+    return f'"{table} {text[1:]}'
 
 
 @contextmanager
@@ -110,6 +165,8 @@ def _sentence(message: str) -> str:
     line = _CSV_LINE.search(message)
     if line:
         return f"line {line[1]}: not a row of this CSV: {_csv_reason(message)}"
+    if "invalid state" in first:
+        return "not a CSV: its lines end in two ways (LF, CRLF), or text follows a closing quote; write one way, quote whole fields"
     return "not a Parquet file" if "No magic bytes" in first else _scrubbed(first)
 
 

@@ -1,11 +1,12 @@
 """The lake: Delta tables on object storage, a partition replaced as a whole or not at all.
 
 deltalake is imported by the two writing methods only; reading goes through `delta_log`. Whoever wants to know what a commit was
-made from reads `about` in its metadata.
+made from reads `about` in its metadata. Data files lie in the store before the commit that names them, under random names: a run that
+dies in between changes nothing, and leaves files that a vacuum of the table removes. They are never deleted here, because a commit
+that seems to have failed may have arrived.
 """
 
 import json
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,18 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
+from obstore.exceptions import BaseError
 
-from trimtab.adapters.duckdb import connect
+from trimtab.adapters.duckdb import DuckDbSession, connect
+from trimtab.adapters.store.data_files import NewFile, check_rows, check_whole, for_delta, predicate, rows_of, write_file
 from trimtab.adapters.store.delta_log import DataFile, Snapshot, read_snapshot
 from trimtab.adapters.store.objects import Objects, open_objects
-from trimtab.errors import BadInput, Broken, Upstream
+from trimtab.errors import Broken, Upstream
 from trimtab.locations import local_path
 from trimtab.ports import Superseded
 from trimtab.records import Json
-from trimtab.tables import PARTITIONS, TABLES, Column, text_literal
+from trimtab.tables import PARTITIONS, TABLES
 
 if TYPE_CHECKING:
-    import duckdb
     from deltalake import CommitProperties, DeltaTable
 
 CONFIGURATION = {
@@ -36,11 +38,13 @@ CONFIGURATION = {
     # Readers fetch every commit after the newest checkpoint.
     "delta.checkpointInterval": "20",
 }
-ATTEMPTS = 8
+ATTEMPTS = 40
+"""Delta takes two partitions that are replaced at once for a conflict; each time at least one of the writers is through."""
 MEMORY_MB = 400
 FILE_BYTES = 32 << 20
-"""Together with MEMORY_MB this keeps a writing process under 1 GB; the writer's own default adds that much alone."""
-_SLUG = re.compile(r"[a-z][a-z0-9-]*")
+"""Together with MEMORY_MB this keeps an amending process under 1 GB; the writer's own default adds that much alone."""
+UPLOADS = 4
+"""Parts of one file under way at once: what an upload holds in memory is that times 5 MiB."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,6 +55,8 @@ class DeltaLake:
     url: str
     scratch: Path
     options: Mapping[str, str] = field(default_factory=dict)
+    in_place: bool = False
+    """True = `files` names files where they lie in the store, for an engine that reads the store itself."""
     _known: dict[str, Snapshot] = field(default_factory=dict, compare=False, repr=False)
 
     def replace(
@@ -58,20 +64,24 @@ class DeltaLake:
     ) -> int | Superseded:
         """Atomically replace one partition by the rows of local Parquet files; the table's new version.
 
-        Judging and writing go through one loaded table, so that a commit in between is a conflict: then it is loaded and judged again.
+        Judging and committing go through one loaded table, so that a commit in between is a conflict: then it is loaded and judged again.
         """
         from deltalake import CommitProperties, Transaction
         from deltalake.exceptions import CommitFailedError
 
+        check_whole(table, partition)
         run = (submitted_at - _EPOCH) // timedelta(milliseconds=1)
         commit = CommitProperties(custom_metadata=_metadata(about), app_transactions=[Transaction(application, run)])
+        made: tuple[NewFile, ...] | None = None
         for _ in range(ATTEMPTS):
             loaded = self._load(table)
             newest = loaded.transaction_version(application)
             if newest is not None and newest >= run:
-                return Superseded(_EPOCH + timedelta(milliseconds=newest))
+                return int(loaded.version()) if _holds(loaded, made) else Superseded(_EPOCH + timedelta(milliseconds=newest))
+            if made is None:
+                made = self._write_files(table, partition, parquet)
             try:
-                return self._overwrite(loaded, table, (partition,), parquet, commit)
+                return self._commit(loaded, table, partition, made, commit)
             except CommitFailedError:
                 continue
         raise Upstream(f"{self.url}/{table}: {ATTEMPTS} other writers came first; try again")
@@ -96,10 +106,14 @@ class DeltaLake:
 
     def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[str]:
         """Local paths of the live Parquet files (copied to scratch where the store is remote), pruned by partition values."""
-        wanted = (partition or {}).items()
-        snapshot = self._snapshot(table)
-        live = snapshot.files if snapshot else ()
-        return [str(self._local(table, file)) for file in live if wanted <= file.partition.items()]
+        live = self._live(table, partition)
+        if self.in_place and not self.url.startswith("file://"):
+            return [f"{self.url}/{table}/{file.path}" for file in live]
+        return [str(self._local(table, file)) for file in live]
+
+    def size(self, table: str, partition: Mapping[str, str] | None = None) -> int:
+        """Bytes of the live files, as the log says; nothing is read."""
+        return sum(file.size for file in self._live(table, partition))
 
     def partitions(self, table: str) -> list[dict[str, str]]:
         """Distinct partition values that have live files, sorted."""
@@ -117,6 +131,11 @@ class DeltaLake:
         if snapshot is not None:
             self._known[table] = snapshot
         return snapshot
+
+    def _live(self, table: str, partition: Mapping[str, str] | None) -> list[DataFile]:
+        wanted = (partition or {}).items()
+        snapshot = self._snapshot(table)
+        return [file for file in (snapshot.files if snapshot else ()) if wanted <= file.partition.items()]
 
     def _local(self, table: str, file: DataFile) -> Path:
         if self.url.startswith("file://"):
@@ -157,47 +176,103 @@ class DeltaLake:
 
         if self.url.startswith("file://"):
             local_path(self.url).mkdir(parents=True, exist_ok=True)
-        with self._connection(()) as connection:
-            columns = ", ".join(f'{_for_delta(column, "NULL")} AS "{column.name}"' for column in TABLES[table])
-            schema = _schema(connection.sql(f"SELECT {columns} WHERE false"))
         # Where somebody else makes it at the same time, ours is refused in one of several ways, and loading finds theirs.
         with suppress(DeltaError):
             DeltaTable.create(
                 f"{self.url}/{table}",
-                schema=schema,
+                schema=self._schema(table),
                 mode="error",
                 partition_by=list(PARTITIONS[table]),
                 configuration=CONFIGURATION,
                 storage_options=self._storage(),
             )
 
+    def _schema(self, table: str) -> object:
+        """The table's columns as Arrow types."""
+        from arro3.core import RecordBatchReader
+
+        columns = ", ".join(f'{for_delta(column, "NULL")} AS "{column.name}"' for column in TABLES[table])
+        with self._session(()) as session:
+            return RecordBatchReader.from_stream(session.connection.sql(f"SELECT {columns} WHERE false")).schema
+
+    def _write_files(self, table: str, partition: Mapping[str, str], parquet: Sequence[str]) -> tuple[NewFile, ...]:
+        """One data file for each input that has rows, in the store but in no commit yet."""
+        is_local = self.url.startswith("file://")
+        root = local_path(self.url) / table if is_local else self.scratch / "lake" / table
+        with self._session((*parquet, str(root / "_"))) as session:
+            check_rows(session, rows_of(table, parquet), predicate(table, (partition,)), table)
+            made = tuple(file for path in parquet if (file := write_file(session, table, partition, path, root)) is not None)
+        for file in () if is_local else made:
+            self._upload(f"{table}/{file.path}", file.local)
+        return made
+
+    def _upload(self, key: str, local: Path) -> None:
+        """What was uploaded stays in scratch: it is what a reader would fetch."""
+        objects = self._objects()
+        try:
+            obstore.put(objects.store, f"{objects.folder}{key}", local, max_concurrency=UPLOADS)
+        except (BaseError, OSError) as error:
+            raise Upstream(f"{self.url}/{key}: cannot be put: {_first_line(error)}") from None
+
+    def _commit(
+        self, loaded: "DeltaTable", table: str, partition: Mapping[str, str], made: Sequence[NewFile], commit: "CommitProperties"
+    ) -> int:
+        """One log entry: these files are the partition now, and what it had before is not."""
+        from deltalake.transaction import AddAction
+
+        adds = [AddAction(file.path, file.size, file.partition, file.modified, True, file.statistics) for file in made]
+        with _said(f"{self.url}/{table}"):
+            loaded.create_write_transaction(
+                adds,
+                "overwrite",
+                self._grown_schema(loaded, table),
+                list(PARTITIONS[table]),
+                [(name, "=", partition[name]) for name in PARTITIONS[table]],
+                commit_properties=commit,
+            )
+            loaded.update_incremental()
+        return int(loaded.version())
+
+    def _grown_schema(self, loaded: "DeltaTable", table: str) -> object:
+        """The columns of today: a table that an earlier version made gets the new ones. Raises Broken where it has others."""
+        from deltalake import Schema
+
+        ours, theirs = Schema.from_arrow(self._schema(table)), loaded.schema()
+        types = {field.name: str(field.type) for field in ours.fields}
+        foreign = sorted(field.name for field in theirs.fields if types.get(field.name) != str(field.type))
+        if foreign:
+            raise Broken(f"{self.url}/{table}: column {foreign[0]} is unknown here, or of another type: a newer version made it; update")
+        return theirs if len(theirs.fields) == len(types) else ours
+
     def _overwrite(
         self, loaded: "DeltaTable", table: str, partitions: Sequence[Mapping[str, str]], parquet: Sequence[str], commit: "CommitProperties"
     ) -> int:
         from deltalake import write_deltalake
 
-        predicate = _predicate(table, partitions)
-        with self._connection(parquet) as connection:
-            rows = _rows(table, parquet)
-            _check_rows(connection, rows, predicate, table)
+        where = predicate(table, partitions)
+        self._grown_schema(loaded, table)
+        with self._session(parquet) as session:
+            rows = rows_of(table, parquet)
+            check_rows(session, rows, where, table)
             with _said(f"{self.url}/{table}"):
                 write_deltalake(
                     loaded,
-                    connection.sql(rows),
+                    session.connection.sql(rows),
                     mode="overwrite",
-                    predicate=predicate,
+                    predicate=where,
+                    schema_mode="merge",
                     target_file_size=FILE_BYTES,
                     commit_properties=commit,
                 )
         return int(loaded.version())
 
     @contextmanager
-    def _connection(self, parquet: Sequence[str]) -> "Iterator[duckdb.DuckDBPyConnection]":
+    def _session(self, parquet: Sequence[str]) -> Iterator[DuckDbSession]:
         self.scratch.mkdir(parents=True, exist_ok=True)
         folders = {Path(path).resolve().parent for path in parquet} | {self.scratch}
         connection = connect(sorted(folders), scratch=self.scratch, memory_mb=MEMORY_MB, threads=2)
         try:
-            yield connection
+            yield DuckDbSession(connection)
         finally:
             connection.close()
 
@@ -215,44 +290,18 @@ def _said(place: str) -> Iterator[None]:
     except CommitFailedError:
         raise
     except (DeltaError, OSError) as error:
-        raise Upstream(f"{place}: {(str(error).splitlines() or [type(error).__name__])[0][:200]}") from None
+        raise Upstream(f"{place}: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _metadata(about: Json) -> dict[str, str]:
     return {"about": json.dumps(about, sort_keys=True)}
 
 
-def _predicate(table: str, partitions: Sequence[Mapping[str, str]]) -> str:
-    """`(a = 'x' AND b = 'y') OR …`; values are slugs, which is also what keeps Spark from reading numbers into them."""
-    for partition in partitions:
-        if not partition or not set(partition) <= set(PARTITIONS[table]):
-            raise BadInput(f"{table}: {dict(partition)} is no partition; its columns are {', '.join(PARTITIONS[table])}")
-        for name, value in partition.items():
-            if not _SLUG.fullmatch(value):
-                raise BadInput(f"{table}.{name}: {value!r} is no slug: a-z, 0-9 and '-', a letter first")
-    return " OR ".join("(" + " AND ".join(f"\"{name}\" = '{value}'" for name, value in each.items()) + ")" for each in partitions)
-
-
-def _rows(table: str, parquet: Sequence[str]) -> str:
-    columns = ", ".join(f'{_for_delta(column, f"{chr(34)}{column.name}{chr(34)}")} AS "{column.name}"' for column in TABLES[table])
-    if not parquet:
-        raise BadInput(f"{table}: no files to write; an empty partition is one file without rows")
-    return f"SELECT {columns} FROM read_parquet([{', '.join(text_literal(path) for path in parquet)}], hive_partitioning = false)"
-
-
-def _for_delta(column: Column, value: str) -> str:
-    """Times get their zone: Delta's plain `timestamp` is UTC, and a time without zone would lift the table's protocol."""
-    typed = f"CAST({value} AS {column.sql_type})"
-    return f"timezone('UTC', {typed})" if column.sql_type == "TIMESTAMP" else typed
-
-
-def _check_rows(connection: "duckdb.DuckDBPyConnection", rows: str, predicate: str, table: str) -> None:
-    found = connection.execute(f"SELECT count(*) FROM ({rows}) WHERE NOT coalesce({predicate}, false)").fetchall()
-    if found[0][0]:
-        raise BadInput(f"{table}: {found[0][0]} rows lie outside the partition they should replace")
-
-
-def _schema(relation: object) -> object:
-    from arro3.core import RecordBatchReader
-
-    return RecordBatchReader.from_stream(relation).schema
+def _holds(loaded: "DeltaTable", made: Sequence[NewFile] | None) -> bool:
+    """True where our own files are live: the answer to our commit was lost, and the repeated one was refused by itself."""
+    names = {file.local.name for file in made or ()}
+    return bool(names) and any(uri.rsplit("/", 1)[-1] in names for uri in loaded.file_uris())
