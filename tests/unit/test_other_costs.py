@@ -58,7 +58,7 @@ def test_a_cost_in_a_currency_that_nobody_pays_in_is_nobodys_and_says_so() -> No
     """A driver in dollars says nothing of euros."""
     (share,) = shares_of(replace(LICENSE, currency="EUR"), JULY, DRIVERS)
 
-    assert (share.team, share.amount, share.reason) == (None, Decimal("1000.00"), "no team had any cost in the month")
+    assert (share.team, share.amount, share.reason) == (None, Decimal("1000.00"), "no team had any cost in EUR this month")
 
 
 @pytest.mark.parametrize(

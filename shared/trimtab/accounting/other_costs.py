@@ -37,7 +37,8 @@ def shares_of(cost: OtherCost, month: date, drivers: Mapping[str, Mapping[str, D
         return ()
     weights = {team: weight for team, weight in _weights(cost, drivers).items() if weight > 0}
     if not weights:
-        reason = f"no team had any {cost.by} in the month" if cost.by in {"cost", "gpu-hours"} else "no team that shares it was there"
+        driver = f"cost in {cost.currency}" if cost.by == "cost" else cost.by
+        reason = f"no team had any {driver} this month" if cost.by in {"cost", "gpu-hours"} else "no team that shares it was there"
         return (OtherShare(cost=cost.id, name=cost.name, team=None, currency=cost.currency, amount=amount, reason=reason),)
     words = f"shared by {cost.by}" if cost.by != "even" else "shared evenly"
     return tuple(
