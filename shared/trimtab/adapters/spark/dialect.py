@@ -29,7 +29,7 @@ OPERATORS = frozenset({
     "Like", "NullSafeEQ", "NullSafeNEQ", "Cast",
 })  # fmt: skip
 FUNCTIONS = frozenset({
-    "Abs", "Ceil", "Coalesce", "Count", "DateDiff", "DenseRank", "Explode", "Filter", "GenerateSeries", "Greatest", "Least", "Length",
+    "Abs", "Ceil", "Coalesce", "Concat", "Count", "DateDiff", "DenseRank", "Explode", "Filter", "GenerateSeries", "Greatest", "Least", "Length",
     "LogicalAnd", "LogicalOr", "Lower", "Max", "Min", "Nullif", "Pad", "RegexpExtract", "Right", "RowNumber", "SHA2", "Substring", "Sum",
     "TimestampTrunc", "TimeToStr",
 })  # fmt: skip

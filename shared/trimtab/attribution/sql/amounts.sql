@@ -1,4 +1,4 @@
--- The amounts of the rows that are cut into lines (cut_rows), as whole units: units = whole * 1,000,000,000 + rest (see `below` in macros.sql).
+-- The amounts of the rows that are cut into lines (cut_rows), as whole units: units = whole * 1,000,000,000 + rest (see `stretch` in macros.sql).
 -- All four costs and every quantity that sums; unit prices are copied, not split (FOCUS, split cost allocation).
 SELECT
   row_id,

@@ -9,27 +9,28 @@ SELECT
   c."RegionId", c."RegionName", c."ResourceId", c."ResourceName", c."ResourceType", c."ServiceCategory", c."ServiceName",
   c."ServiceSubcategory", c."SkuId", c."SkuMeter", c."SkuPriceDetails", c."SkuPriceId", c."SubAccountId", c."SubAccountName",
   c."SubAccountType", c."Tags",
-  money(below(a.billed_whole, a.billed_rest, l.high) - below(a.billed_whole, a.billed_rest, l.low)) AS "BilledCost",
-  money(below(a.effective_whole, a.effective_rest, l.high) - below(a.effective_whole, a.effective_rest, l.low)) AS "EffectiveCost",
-  money(below(a.contracted_whole, a.contracted_rest, l.high) - below(a.contracted_whole, a.contracted_rest, l.low)) AS "ContractedCost",
-  money(below(a.list_whole, a.list_rest, l.high) - below(a.list_whole, a.list_rest, l.low)) AS "ListCost",
-  quantity(below(a.commitment_whole, a.commitment_rest, l.high) - below(a.commitment_whole, a.commitment_rest, l.low)) AS "CommitmentDiscountQuantity",
-  quantity(below(a.consumed_whole, a.consumed_rest, l.high) - below(a.consumed_whole, a.consumed_rest, l.low)) AS "ConsumedQuantity",
+  money(stretch(a.billed_whole, a.billed_rest, l.low, l.high)) AS "BilledCost",
+  money(stretch(a.effective_whole, a.effective_rest, l.low, l.high)) AS "EffectiveCost",
+  money(stretch(a.contracted_whole, a.contracted_rest, l.low, l.high)) AS "ContractedCost",
+  money(stretch(a.list_whole, a.list_rest, l.low, l.high)) AS "ListCost",
+  quantity(stretch(a.commitment_whole, a.commitment_rest, l.low, l.high)) AS "CommitmentDiscountQuantity",
+  quantity(stretch(a.consumed_whole, a.consumed_rest, l.low, l.high)) AS "ConsumedQuantity",
   c."ContractedUnitPrice",
   c."ListUnitPrice",
-  quantity(below(a.pricing_whole, a.pricing_rest, l.high) - below(a.pricing_whole, a.pricing_rest, l.low)) AS "PricingQuantity",
+  quantity(stretch(a.pricing_whole, a.pricing_rest, l.low, l.high)) AS "PricingQuantity",
   c."PricingCurrencyContractedUnitPrice",
-  quantity(below(a.pricing_cost_whole, a.pricing_cost_rest, l.high) - below(a.pricing_cost_whole, a.pricing_cost_rest, l.low)) AS "PricingCurrencyEffectiveCost",
+  quantity(stretch(a.pricing_cost_whole, a.pricing_cost_rest, l.low, l.high)) AS "PricingCurrencyEffectiveCost",
   c."PricingCurrencyListUnitPrice",
   c."BillingPeriodStart", c."BillingPeriodEnd", c."ChargePeriodStart", c."ChargePeriodEnd",
   c."x_RowId", c."x_SourceFile", c."x_SourceRow", c."x_Export", c."x_Period",
   l.method AS "AllocatedMethodId",
   CASE
-    WHEN l.cpu_ratio IS NOT NULL
-      THEN '{"Elements":[' || element(l.cpu_ratio, 'mCPU-Seconds', l.cpu) || ',' || element(l.memory_ratio, 'MiB-Seconds', l.memory)
-        || CASE WHEN l.gpu_ratio IS NULL THEN '' ELSE ',' || element(l.gpu_ratio, 'mGPU-Seconds', l.gpu) END || ']}'
-    WHEN l.unit IS NOT NULL THEN '{"Elements":[' || element(l.high - l.low, l.unit, l.quantity) || ']}'
-    ELSE '{"Elements":[{"AllocatedRatio":' || ratio_text(l.high - l.low) || '}]}'
+    WHEN l.cpu_ratio IS NOT NULL THEN concat(
+      '{"Elements":[', element(l.cpu_ratio, 'mCPU-Seconds', l.cpu), ',', element(l.memory_ratio, 'MiB-Seconds', l.memory),
+      CASE WHEN l.gpu_ratio IS NULL THEN '' ELSE ',' || element(l.gpu_ratio, 'mGPU-Seconds', l.gpu) END, ']}'
+    )
+    WHEN l.unit IS NOT NULL THEN concat('{"Elements":[', element(l.high - l.low, l.unit, l.quantity), ']}')
+    ELSE concat('{"Elements":[{"AllocatedRatio":', ratio_text(l.high - l.low), '}]}')
   END AS "AllocatedMethodDetails",
   l.resource_id AS "AllocatedResourceId",
   l.resource_name AS "AllocatedResourceName",
@@ -40,19 +41,16 @@ SELECT
   l.cluster AS "x_Cluster", l.pool AS "x_Pool", l.node AS "x_Node",
   l.namespace AS "x_Namespace", l.workload_kind AS "x_WorkloadKind", l.workload AS "x_Workload", l.pod AS "x_Pod",
   CASE WHEN l.cpu_ratio IS NOT NULL THEN money(
-    below(a.effective_whole, a.effective_rest, l.low + l.cpu_ratio) - below(a.effective_whole, a.effective_rest, l.low)
+    stretch(a.effective_whole, a.effective_rest, l.low, l.low + l.cpu_ratio)
   ) END AS "x_CpuCost",
   CASE WHEN l.cpu_ratio IS NOT NULL THEN money(
-    below(a.effective_whole, a.effective_rest, l.low + l.cpu_ratio + l.memory_ratio)
-    - below(a.effective_whole, a.effective_rest, l.low + l.cpu_ratio)
+    stretch(a.effective_whole, a.effective_rest, l.low + l.cpu_ratio, l.low + l.cpu_ratio + l.memory_ratio)
   ) END AS "x_MemoryCost",
   CASE WHEN l.cpu_ratio IS NOT NULL THEN money(
-    below(a.effective_whole, a.effective_rest, l.high)
-    - below(a.effective_whole, a.effective_rest, l.low + l.cpu_ratio + l.memory_ratio)
+    stretch(a.effective_whole, a.effective_rest, l.low + l.cpu_ratio + l.memory_ratio, l.high)
   ) END AS "x_GpuCost",
   CASE WHEN l.busy_ratio IS NOT NULL THEN money(
-    below(a.effective_whole, a.effective_rest, l.high)
-    - below(a.effective_whole, a.effective_rest, l.low + l.cpu_ratio + l.memory_ratio + l.busy_ratio)
+    stretch(a.effective_whole, a.effective_rest, l.low + l.cpu_ratio + l.memory_ratio + l.busy_ratio, l.high)
   ) END AS "x_GpuIdleCost",
   l.cpu AS "x_CpuSeconds", l.memory AS "x_MemorySeconds", l.gpu AS "x_GpuSeconds",
   l.gpu_model AS "x_GpuModel"
