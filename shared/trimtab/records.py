@@ -27,7 +27,14 @@ Json = dict[str, object]
 
 Cloud = Literal["aws", "gcp", "azure"]
 Measure = Literal["BilledCost", "EffectiveCost"]
-PoolField = Literal["count", "min", "max", "instance_type", "capacity_type", "cpu_cores", "memory_mib", "gpu_limit"]
+PoolField = Literal[
+    "count", "min", "max", "instance_type", "capacity_type",
+    "cpu_cores", "memory_mib", "gpu_limit",
+    "cpu_request", "cpu_limit", "memory_request", "memory_limit", "gpu_request",
+    "gpu_sharing", "storage_class",
+]  # fmt: skip
+"""What one change is about: of a pool, of a quota, of a workload's container, of a pool's GPUs, of a volume."""
+SubjectKind = Literal["pool", "namespace", "workspace", "virtual-cluster", "workload", "volume"]
 
 
 # ── What runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -108,10 +115,13 @@ class Subject:
 
     cluster_uid: ClusterUid
     pool: str
+    """Name of the pool, or of what `kind` says: a namespace, a workspace, "namespace/Deployment/name/container"."""
     field: PoolField
+    kind: SubjectKind = "pool"
 
     def __str__(self) -> str:
-        return f"{self.cluster_uid}/{self.pool}/{self.field}"
+        name = self.pool if self.kind == "pool" else f"{self.kind}:{self.pool}"
+        return f"{self.cluster_uid}/{name}/{self.field}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,6 +198,53 @@ class Finding:
     """What could hurt while it is applied: PDBs, single replicas, local volumes."""
     runner_up: str = ""
     unknowns: tuple[str, ...] = ()
+    saving_freed: Money | None = None
+    """The part of `saving_list` that a commitment covers: capacity is freed, and no bill gets smaller. None = not known."""
+    scores: "Scores | None" = None
+    similar: tuple["PastCase", ...] = ()
+    """The nearest recorded outcomes, nearest first; () = none was found, and the text says so."""
+    needs_person: str = ""
+    """Why no scalar in Git says it (a new pool, a larger step): one sentence on what a person would do; "" = an edit does it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scores:
+    """How a finding compares with others, each from 0 to 1."""
+
+    cost: float
+    """Effective saving as a share of what the subject costs."""
+    risk: float
+    """0 = nothing speaks against it."""
+    velocity: float
+    """1 = done by one small edit; less for repaves, stages, people."""
+    confidence: float
+    """How far the evidence carries: days, coverage, what was not read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PastCase:
+    """A recorded outcome of a change like this one."""
+
+    proposal: str
+    what: str
+    """One sentence: what was changed, where, and how it went."""
+    distance: float
+    """0 = the same in every feature, 1 = in none."""
+    went_well: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quota:
+    """Limits on what a namespace, a workspace or a virtual cluster may ask for; None = not limited."""
+
+    cluster_uid: ClusterUid
+    kind: Literal["namespace", "workspace", "virtual-cluster"]
+    name: str
+    namespaces: tuple[str, ...]
+    """Whose pods count against it."""
+    cpu: Millicores | None = None
+    memory: Bytes | None = None
+    gpus: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,6 +258,9 @@ class Refusal:
     reason: str
     """One sentence for people."""
     eligible_from: date | None = None
+    needs: str = ""
+    """What would make it possible, in one sentence; "" = nothing, or the reason says it."""
+    kind: SubjectKind = "pool"
 
 
 # ── Where it is written down ─────────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,13 @@ WORDS: Mapping[PoolField, str] = {
     "cpu_cores": "CPU quota in cores",
     "memory_mib": "memory quota in MiB",
     "gpu_limit": "GPU quota",
+    "cpu_request": "CPU request",
+    "cpu_limit": "CPU limit",
+    "memory_request": "memory request",
+    "memory_limit": "memory limit",
+    "gpu_request": "GPU request",
+    "gpu_sharing": "GPU sharing",
+    "storage_class": "storage class",
 }
 _QUOTAS = ("cpu_cores", "memory_mib", "gpu_limit")
 _TYPES = ("instance_type", "capacity_type")
