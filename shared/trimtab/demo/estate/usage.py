@@ -21,6 +21,11 @@ from trimtab.tables import USAGE, text_literal
 STEP_SECONDS = 300
 FILLED_BY_INGEST = ("collected_at", "day", "cluster_slug")
 COLUMNS = tuple(column.name for column in USAGE if column.name not in FILLED_BY_INGEST)
+OF_KUBERNETES = frozenset({
+    "disruptions_allowed", "local_volume", "zone", "managed_by", "cpu_limit", "memory_limit", "out_of_memory", "scaled_by", "own_node",
+    "pinned", "grace_seconds", "gpu_model",
+})  # fmt: skip
+"""Columns that a collector of the estate's Prometheus alone leaves open."""
 Step = tuple[int, int, int, int | None, int | None, int | None, int | None]
 """(index of the pod, step, seconds, millicores, bytes, GPU activity in thousandths, GPU bytes)."""
 
@@ -60,7 +65,7 @@ def _marker(cluster: EstateCluster) -> Json:
 
 def prometheus_samples(uid: ClusterUid, start: datetime = LAST_DAY, end: datetime = END) -> list[dict[str, object]]:
     """Hourly usage rows of one cluster between two whole hours, as a collector of Prometheus alone should find them; keys are `COLUMNS`."""
-    unread = "NULL::BIGINT AS disruptions_allowed, NULL::BOOLEAN AS local_volume"
+    unread = ", ".join(f"NULL::{column.sql_type} AS {column.name}" for column in USAGE if column.name in OF_KUBERNETES)
     with _samples((find(uid),), start, end) as session:
         rows = session.execute(
             f"SELECT * REPLACE ({unread}) FROM ({_sql('usage.sql')}) "
@@ -121,7 +126,7 @@ def _node_row(node: Node) -> tuple[object, ...]:
     kind = instance_type(node.cluster, node.pool)
     return (
         live.uid, live.name, live.project, node.pool.pool.name, node.name, node.provider_id, kind.name, kind.cpu, kind.memory,
-        1000 * kind.gpus, step_of(node.joined), node.pool.is_measured,
+        1000 * kind.gpus, step_of(node.joined), node.pool.is_measured, node.cluster.zone, kind.gpu_model,
     )  # fmt: skip
 
 

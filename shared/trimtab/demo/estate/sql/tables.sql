@@ -1,7 +1,8 @@
 -- What the samples are made for; filled from model.py, in its order.
 CREATE TEMP TABLE node (
   id INTEGER, cluster_uid VARCHAR, cluster VARCHAR, project VARCHAR, pool VARCHAR, node VARCHAR, provider_id VARCHAR, instance_type VARCHAR,
-  cpu_capacity BIGINT, memory_capacity BIGINT, gpu_capacity BIGINT, first_step INTEGER, is_measured BOOLEAN
+  cpu_capacity BIGINT, memory_capacity BIGINT, gpu_capacity BIGINT, first_step INTEGER, is_measured BOOLEAN,
+  zone VARCHAR, gpu_model VARCHAR
 );
 CREATE TEMP TABLE pod (
   id INTEGER, cluster_uid VARCHAR, cluster VARCHAR, project VARCHAR, pool VARCHAR, node VARCHAR, provider_id VARCHAR, instance_type VARCHAR,

@@ -10,7 +10,11 @@ SELECT
   NULL::BIGINT AS gpu_request, NULL::VARCHAR AS gpu_sharing, NULL::BIGINT AS gpu_shares, NULL::BIGINT AS gpu_shares_of,
   NULL::BIGINT AS gpu_compute_used, NULL::BIGINT AS gpu_compute_used_max, NULL::BIGINT AS gpu_memory_used_max,
   NULL::BIGINT AS network_sent, NULL::VARCHAR AS asset, NULL::BIGINT AS asset_bytes,
-  false AS pending, NULL::BIGINT AS disruptions_allowed, NULL::BOOLEAN AS local_volume
+  false AS pending, NULL::BIGINT AS disruptions_allowed, NULL::BOOLEAN AS local_volume,
+  zone, '' AS managed_by, NULL::BIGINT AS cpu_limit, NULL::BIGINT AS memory_limit, NULL::BIGINT AS out_of_memory,
+  NULL::VARCHAR AS scaled_by, NULL::BOOLEAN AS own_node, NULL::VARCHAR AS pinned, NULL::BIGINT AS grace_seconds, gpu_model,
+  NULL::BIGINT AS gpu_tensor_used_max, NULL::BIGINT AS gpu_dram_used_max, NULL::BIGINT AS gpu_power_max,
+  NULL::VARCHAR AS storage_class, NULL::BIGINT AS asset_used
 FROM node
 CROSS JOIN (SELECT unnest(range(getvariable('first_step') // 12, getvariable('last_step') // 12)) AS "hour") AS hours
 WHERE is_measured AND 12 * hours.hour >= first_step
@@ -26,7 +30,9 @@ SELECT
   hourly.gpu * coalesce(pod.gpu_shares, 1) // coalesce(pod.gpu_shares_of, 1),
   hourly.gpu_max * coalesce(pod.gpu_shares, 1) // coalesce(pod.gpu_shares_of, 1), hourly.gpu_memory_max,
   nullif(pod.sent * hourly.seconds, 0), NULL, NULL,
-  pod.node IS NULL, pod.disruptions_allowed, pod.local_volume
+  pod.node IS NULL, pod.disruptions_allowed, pod.local_volume,
+  NULL, NULL, 0, 0, 0, '', false, '{}', 30, NULL,
+  NULL, NULL, NULL, NULL, NULL
 FROM pod
 JOIN (
   SELECT
@@ -46,6 +52,8 @@ SELECT
   NULL, NULL, NULL, NULL,
   NULL, NULL, NULL,
   NULL, asset, asset_bytes,
-  false, NULL, NULL
+  false, NULL, NULL,
+  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+  NULL, NULL, NULL, NULL, NULL
 FROM asset
 CROSS JOIN (SELECT unnest(range(getvariable('first_step') // 12, getvariable('last_step') // 12)) AS "hour") AS hours
