@@ -34,6 +34,8 @@ PoolField = Literal[
     "gpu_sharing", "storage_class",
 ]  # fmt: skip
 """What one change is about: of a pool, of a quota, of a workload's container, of a pool's GPUs, of a volume."""
+Driver = Literal["cpu-seconds", "memory-seconds", "gpu-seconds", "network-bytes", "volume-bytes"]
+"""What of their usage shared cost can be divided by."""
 SubjectKind = Literal["pool", "namespace", "workspace", "virtual-cluster", "workload", "volume"]
 
 
@@ -553,7 +555,7 @@ class SharedRule:
     over: Literal["namespaces", "teams"] = "namespaces"
     split: Literal["even", "proportional", "weighted", "driver"] = "proportional"
     """proportional = by allocated effective cost, weighted = by `weights`, driver = by `driver`."""
-    driver: Literal["cpu-seconds", "memory-seconds", "gpu-seconds", "network-bytes", "volume-bytes"] | None = None
+    driver: Driver | None = None
     weights: tuple[ShareWeight, ...] = ()
 
 

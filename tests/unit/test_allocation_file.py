@@ -10,6 +10,7 @@ import pytest
 from tests.judgement import files
 from trimtab.errors import BadInput
 from trimtab.policy.allocation_rules import ALLOCATION
+from trimtab.policy.drivers_file import DRIVERS_CSV
 from trimtab.policy.rules import governance_schema, parse_governance, version_of
 from trimtab.records import AllocationRules, CommitSha, PrivateRate, SharedRule, ShareWeight
 
@@ -35,8 +36,9 @@ rates:
 """
 
 
-def parsed(content: bytes) -> AllocationRules:
-    return parse_governance(files() | {ALLOCATION: content}, COMMIT).allocation
+def parsed(content: bytes, drivers: bytes | None = None) -> AllocationRules:
+    given = {DRIVERS_CSV: drivers} if drivers else {}
+    return parse_governance(files() | {ALLOCATION: content} | given, COMMIT).allocation
 
 
 def test_without_the_file_the_defaults_hold() -> None:
@@ -110,10 +112,9 @@ def test_the_starters_file_says_the_defaults_and_its_examples_are_rules() -> Non
     examples = re.sub(r"^(shared|rates): \[\]\n", "", re.sub(r"^#   (- )", r"  \1", text, flags=re.MULTILINE), flags=re.MULTILINE)
     shared, rates = (examples.index(f"  - {{ id: {name}") for name in ("control-plane", "data-center"))
 
-    rules = parsed(
-        f"{examples[:shared]}shared:\n{examples[shared:rates]}rates:\n{examples[rates:]}".replace("team: data", "team: batch").encode()
-    )
+    whole = f"{examples[:shared]}shared:\n{examples[shared:rates]}rates:\n{examples[rates:]}".replace("team: data", "team: batch")
+    rules = parsed(re.sub(r"^# .*\n", "", whole, flags=re.MULTILINE).encode(), b"driver,from,namespace,value\nqueries,2026-07-01,shop,7\n")
 
     assert parsed(text.encode()) == AllocationRules()
-    assert [rule.id for rule in rules.shared] == ["control-plane", "egress", "system", "support", "tax"]
+    assert [rule.id for rule in rules.shared] == ["control-plane", "egress", "system", "support", "tax", "search"]
     assert [rate.id for rate in rules.rates] == ["data-center"]

@@ -1,15 +1,17 @@
 """`.trimtab/allocation.yaml`, which a tenant need not have: idle, base prices, shared cost, and what private capacity costs."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from trimtab.errors import BadInput
+from trimtab.policy.drivers_file import DRIVERS_CSV, Drivers
 from trimtab.policy.owners_file import DatedModel, TagModel
 from trimtab.policy.values import Name, Pattern, Slug, Strict
-from trimtab.records import AllocationRules, PrivateRate, SharedRule, ShareWeight
+from trimtab.records import AllocationRules, Driver, PrivateRate, SharedRule, ShareWeight
 
 ALLOCATION = ".trimtab/allocation.yaml"
 Price = Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,12})?$")]
@@ -17,6 +19,8 @@ Price = Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,12})?$")]
 Weight = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,6})?$")]
 """A decimal in quotes, to the millionth."""
 Count = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
+MEASURED: tuple[Driver, ...] = ("cpu-seconds", "memory-seconds", "gpu-seconds", "network-bytes", "volume-bytes")
+"""Drivers that usage measures."""
 CONDITIONS = ("service", "resource_type", "category", "tag")
 RESERVED = "idle-"
 
@@ -56,7 +60,8 @@ class SharedRuleModel(Strict):
     namespace: Pattern | None = None
     over: Literal["namespaces", "teams"] = "namespaces"
     split: Literal["even", "proportional", "weighted", "driver"] = "proportional"
-    driver: Literal["cpu-seconds", "memory-seconds", "gpu-seconds", "network-bytes", "volume-bytes"] | None = None
+    driver: Slug | None = None
+    """cpu-seconds, memory-seconds, gpu-seconds, network-bytes, volume-bytes, or one that `.trimtab/drivers.csv` has."""
     weights: Annotated[list[ShareWeightModel], Field(default_factory=list, max_length=10_000)]
 
     @model_validator(mode="after")
@@ -109,9 +114,10 @@ class AllocationFile(Strict):
     rates: Annotated[list[PrivateRateModel], Field(default_factory=list)]
 
 
-def allocation_rules(file: AllocationFile, teams: Iterable[str]) -> AllocationRules:
-    """The records. Raises BadInput for two of one id, or a weight for a team that owners.yaml does not know."""
+def allocation_rules(file: AllocationFile, teams: Iterable[str], drivers: Drivers | None = None) -> AllocationRules:
+    """The records. Raises BadInput for two of one id, a driver that nobody has, or a weight for a team that owners.yaml does not know."""
     known = set(teams)
+    _check_drivers(drivers or {}, known)
     _check_ids("shared", [row.id for row in file.shared])
     _check_ids("rates", [row.id for row in file.rates])
     for place, rule in enumerate(file.shared):
@@ -124,7 +130,7 @@ def allocation_rules(file: AllocationFile, teams: Iterable[str]) -> AllocationRu
         cpu_weight=_millionths(file.base_prices.cpu),
         memory_weight=_millionths(file.base_prices.memory),
         gpu_weight=_millionths(file.base_prices.gpu),
-        shared=tuple(_shared(row) for row in file.shared),
+        shared=tuple(_shared(row, f"shared[{place}]", drivers or {}) for place, row in enumerate(file.shared)),
         rates=tuple(_rate(row) for row in file.rates),
     )
 
@@ -139,10 +145,37 @@ def _millionths(text: str) -> int:
     return int(Decimal(text) * 1_000_000)
 
 
-def _shared(row: SharedRuleModel) -> SharedRule:
+def _check_drivers(drivers: Drivers, teams: set[str]) -> None:
+    for name, weights in drivers.items():
+        if name in MEASURED:
+            raise BadInput(f"{DRIVERS_CSV}: driver {name!r}: usage measures it; name yours otherwise")
+        unknown = sorted({weight.team for weight in weights if weight.team is not None} - teams)
+        if unknown:
+            raise BadInput(f"{DRIVERS_CSV}: driver {name!r}: no team {unknown[0]!r}; known: {', '.join(sorted(teams)) or 'none'}")
+
+
+def _shared(row: SharedRuleModel, place: str, drivers: Drivers) -> SharedRule:
+    """A driver of the CSV becomes the weights of its rows."""
+    measured = next((driver for driver in MEASURED if driver == row.driver), None)
+    if row.driver is not None and measured is None:
+        return replace(_of_row(row, None), split="weighted", weights=_of_driver(row, place, drivers))
+    return _of_row(row, measured)
+
+
+def _of_driver(row: SharedRuleModel, place: str, drivers: Drivers) -> tuple[ShareWeight, ...]:
+    weights = drivers.get(str(row.driver))
+    if weights is None:
+        known = ", ".join((*MEASURED, *sorted(drivers)))
+        raise BadInput(f"{ALLOCATION}: {place}.driver: no driver {row.driver!r}; known: {known}; {DRIVERS_CSV} may have others")
+    if any((weight.team is None) == (row.over == "teams") for weight in weights):
+        raise BadInput(f"{DRIVERS_CSV}: driver {row.driver!r}: rule {row.id} shares over {row.over}, and a row of it is of something else")
+    return weights
+
+
+def _of_row(row: SharedRuleModel, driver: Driver | None) -> SharedRule:
     return SharedRule(
         id=row.id, cluster=row.cluster, service=row.service, resource_type=row.resource_type, category=row.category,
-        tag=(row.tag.key, row.tag.value) if row.tag else None, namespace=row.namespace, over=row.over, split=row.split, driver=row.driver,
+        tag=(row.tag.key, row.tag.value) if row.tag else None, namespace=row.namespace, over=row.over, split=row.split, driver=driver,
         weights=tuple(_weight(weight) for weight in row.weights),
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from trimtab.errors import BadInput, TooLarge
 from trimtab.policy.allocation_rules import ALLOCATION, AllocationFile, allocation_rules
 from trimtab.policy.cmdb import OWNERS_CSV, parse_teams_csv
 from trimtab.policy.cost_file import COSTS, CostsFile, other_costs
+from trimtab.policy.drivers_file import DRIVERS_CSV, parse_drivers
 from trimtab.policy.facts import shown
 from trimtab.policy.organization import organization
 from trimtab.policy.owners_file import DatedModel, OwnerRuleModel, OwnersFile
@@ -45,7 +46,7 @@ from trimtab.records import (
 )
 
 CONFIG, POLICY, OWNERS = FILES = (".trimtab/config.yaml", ".trimtab/policy.yaml", ".trimtab/owners.yaml")
-OPTIONAL = (OWNERS_CSV, COSTS, ALLOCATION)
+OPTIONAL = (OWNERS_CSV, COSTS, ALLOCATION, DRIVERS_CSV)
 """Files that a tenant need not have; where they are there they count like the others."""
 LARGEST = 256 * 1024
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -90,7 +91,8 @@ def parse_governance(files: Mapping[str, bytes], commit: CommitSha) -> Governanc
 
 
 def _allocation(files: Mapping[str, bytes], teams: Sequence[str]) -> AllocationRules:
-    return allocation_rules(_file(files, ALLOCATION, AllocationFile), teams) if ALLOCATION in files else AllocationRules()
+    drivers = parse_drivers(files[DRIVERS_CSV], DRIVERS_CSV) if DRIVERS_CSV in files else {}
+    return allocation_rules(_file(files, ALLOCATION, AllocationFile), teams, drivers) if ALLOCATION in files else AllocationRules()
 
 
 def version_of(files: Mapping[str, bytes]) -> str:
