@@ -78,8 +78,19 @@ class Pool:
     maximum: int | None = None
     capacity_type: Literal["on-demand", "spot"] = "on-demand"
     control_plane: bool = False
+    """Also where it serves as both: a control plane that takes workloads is still one."""
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
+    machines: int | None = None
+    """Live: how many machines there are now that are not going away, where that is another number than `count`; None = as many."""
+    zones: tuple[str, ...] = ()
+    """Availability zones it may be in; () = not said."""
+    arch: str = ""
+    """amd64 or arm64 as Palette says; "" = it does not."""
+    surge: str = ""
+    """How nodes are replaced: RollingUpdateScaleOut needs one more node for it, RollingUpdateScaleIn takes one away; "" = not said."""
+    max_price: str = ""
+    """Highest spot price it bids, as Palette has it; "" = none given, or not spot."""
 
     @property
     def is_autoscaled(self) -> bool:
@@ -104,10 +115,18 @@ class Cluster:
     tags: Mapping[str, str]
     pools: tuple[Pool, ...]
     namespaces: tuple[str, ...] = ()
+    has_karpenter: bool = False
+    """Its profiles install Karpenter: nodes come and go outside the pools, so that counting pools undercounts."""
+    left_out: tuple["Refusal", ...] = ()
+    """Pools that Palette has and `pools` has not, each with why ("*" = all of them): nothing is ever proposed for them."""
 
     def pool(self, name: str) -> Pool | None:
         """The pool of that name, or None."""
         return next((pool for pool in self.pools if pool.name == name), None)
+
+    def pool_of(self, subject: "Subject") -> Pool | None:
+        """The pool that a change is about; None where it is gone, or where the change is about something else."""
+        return self.pool(subject.pool) if subject.kind == "pool" else None
 
 
 # ── What was found ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,8 +141,12 @@ class Subject:
     kind: SubjectKind = "pool"
 
     def __str__(self) -> str:
-        name = self.pool if self.kind == "pool" else f"{self.kind}:{self.pool}"
-        return f"{self.cluster_uid}/{name}/{self.field}"
+        return f"{self.cluster_uid}/{self.thing}/{self.field}"
+
+    @property
+    def thing(self) -> str:
+        """The pool's name; of anything else with its kind in front: a namespace may have the name of a pool."""
+        return self.pool if self.kind == "pool" else f"{self.kind}:{self.pool}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -243,10 +266,53 @@ class Quota:
     kind: Literal["namespace", "workspace", "virtual-cluster"]
     name: str
     namespaces: tuple[str, ...]
-    """Whose pods count against it."""
+    """Whose pods count against it; one written between slashes is a regular expression, found anywhere in a name."""
+    clusters: tuple[ClusterUid, ...] = ()
+    """Every cluster whose pods count against it, this one among them; () = this one alone, which of a workspace nobody can know."""
     cpu: Millicores | None = None
     memory: Bytes | None = None
     gpus: int | None = None
+    problem: str = ""
+    """Why it cannot be judged by this cluster alone, in one sentence; "" = it can. With one, `namespaces` may be empty."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What Palette says a cluster's pools cost per hour at list price, for comparison with our own figure; it is no bill."""
+
+    compute: Money
+    storage: Money
+    pools: tuple[tuple[str, Money], ...]
+    """(pool, compute and storage), in Palette's order."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditEntry:
+    """One line of Palette's audit trail: a reason to look again, never a fact to act on."""
+
+    uid: str
+    at: datetime
+    action: str
+    """create, update, delete, publish, deploy, activity or action."""
+    kind: str
+    """Of the resource, in Palette's word: spectrocluster, cloudconfig, workspace …"""
+    resource_uid: str
+    resource: str
+    project_uid: ProjectUid
+    message: str
+    """Outside text, for the log only."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasuredUse:
+    """What Palette measured of one pod or namespace in one hour; None = not measured. It never knows GPUs, nodes or requests."""
+
+    hour: datetime
+    namespace: str
+    pod: str
+    """"" = the namespace as a whole."""
+    cpu: Millicores | None
+    memory: Bytes | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

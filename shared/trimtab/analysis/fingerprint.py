@@ -34,5 +34,5 @@ def _place(finding: Finding) -> float | None:
 
 def _hash(finding: Finding, bucket: str) -> str:
     subject = finding.subject
-    text = f"{subject.cluster_uid}\n{subject.pool}\n{subject.field}\n{finding.rule}\n{bucket}"
+    text = f"{subject.cluster_uid}\n{subject.thing}\n{subject.field}\n{finding.rule}\n{bucket}"
     return hashlib.sha256(text.encode()).hexdigest()

@@ -16,7 +16,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._/-]{1,200}")
 
 def branch_name(subject: Subject, cluster: str) -> str:
     """The one branch of a subject: trimtab/<cluster>/<pool>/<field>; long or unusual names end in a hash of themselves."""
-    return f"trimtab/{_slug(cluster)}/{_slug(subject.pool)}/{subject.field}"
+    return f"trimtab/{_slug(cluster)}/{_slug(subject.thing)}/{subject.field}"
 
 
 def commit_message(

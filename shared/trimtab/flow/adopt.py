@@ -115,15 +115,15 @@ def supersede_vanished(findings: Sequence[Finding], refusals: Sequence[Refusal],
     """End what an older run proposed and the evidence until `end` no longer asks for."""
     found = {finding.subject for finding in findings}
     # Where evidence was missing or stale, what was proposed before still stands.
-    judged = {(finding.subject.cluster_uid, finding.subject.pool) for finding in findings}
-    judged |= {(refusal.cluster_uid, refusal.pool) for refusal in refusals if refusal.rule in SAYS_ENOUGH}
+    judged = {(finding.subject.cluster_uid, finding.subject.kind, finding.subject.pool) for finding in findings}
+    judged |= {(refusal.cluster_uid, refusal.kind, refusal.pool) for refusal in refusals if refusal.rule in SAYS_ENOUGH}
     for stream, entry in sorted(ports.ledger.heads(STREAMS).items()):
         life = fold(entry)
         proposal = life.proposal
         if proposal is None or proposal.valid_at >= end or proposal.finding.rule == ROLLBACK:
             continue
         subject = proposal.finding.subject
-        is_vanished = subject not in found and (subject.cluster_uid, subject.pool) in judged
+        is_vanished = subject not in found and (subject.cluster_uid, subject.kind, subject.pool) in judged
         if (life.state in _REPLACEABLE and is_vanished) or owes_close(life):
             _supersede(ProposalId(stream.removeprefix(STREAMS)), end, ports, now)
 

@@ -91,7 +91,8 @@ def demand_now(ports: Ports, proposal: Proposal, now: datetime) -> tuple[float, 
     """
     document = ports.documents.find(f"demand/{proposal.finding.subject.cluster_uid}")
     pools = document.get("pools") if document and _is_still_now(str(document.get("hour")), now) else None
-    pool = pools.get(proposal.finding.subject.pool) if isinstance(pools, dict) else None
+    subject = proposal.finding.subject
+    pool = pools.get(subject.pool) if isinstance(pools, dict) and subject.kind == "pool" else None
     wanted = pool.get(proposal.finding.evidence.unit) if isinstance(pool, dict) else None
     if wanted is None or not proposal.finding.evidence.chart:
         return None
@@ -165,7 +166,7 @@ def _same_pool(life: Life, proposal: Proposal) -> bool:
     if life.proposal is None:
         return False
     theirs, ours = life.proposal.finding.subject, proposal.finding.subject
-    return (theirs.cluster_uid, theirs.pool) == (ours.cluster_uid, ours.pool)
+    return (theirs.cluster_uid, theirs.thing) == (ours.cluster_uid, ours.thing)
 
 
 def _others_open(others: list[Life], proposal: Proposal) -> tuple[ProposalId, ...]:
@@ -180,6 +181,6 @@ def _last_change(others: list[Life], life: Life, proposal: Proposal) -> datetime
 def _share_of_pools(others: list[Life], proposal: Proposal, ports: Ports) -> float:
     """Share of all live pools that this proposal's run proposes to change, itself included."""
     subjects = [other.planned().finding.subject for other in others if other.proposal and other.planned().run == proposal.run]
-    touched = {(subject.cluster_uid, subject.pool) for subject in (*subjects, proposal.finding.subject)}
+    touched = {(subject.cluster_uid, subject.thing) for subject in (*subjects, proposal.finding.subject)}
     pools = sum(len(cluster.pools) for cluster in ports.palette.clusters())
     return len(touched) / pools if pools else 1.0

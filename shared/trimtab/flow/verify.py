@@ -137,7 +137,7 @@ def check(proposal: ProposalId, ports: Ports, now: datetime) -> str:
 
 def _applied(journal: Journal, cluster: Cluster | None, now: datetime) -> None:
     proposal = journal.life.planned()
-    pool = cluster.pool(proposal.finding.subject.pool) if cluster else None
+    pool = cluster.pool_of(proposal.finding.subject) if cluster else None
     if pool is not None and shows(pool, proposal):
         journal.move(Event.APPLIED, f"Palette shows {_values(pool, proposal)}")
     elif journal.life.merged_at and now - journal.life.merged_at > APPLY_WITHIN and not _said(journal, "not-applied"):

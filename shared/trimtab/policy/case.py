@@ -45,7 +45,7 @@ class Case:
     def live_pool(self) -> Pool | None:
         """The pool as its cluster reports it now."""
         cluster = self.facts.cluster
-        return cluster.pool(self.facts.finding.subject.pool) if cluster else None
+        return cluster.pool_of(self.facts.finding.subject) if cluster else None
 
 
 def line(rule: str, effect: Effect, *, held: bool, saw: str, wanted: str, source: str) -> VerdictLine:

@@ -24,7 +24,7 @@ def is_listed(facts: Facts, now: datetime) -> bool:
 def production_marks(facts: Facts) -> tuple[str, ...]:
     """Names, paths, tags, labels and namespaces that say production."""
     cluster = facts.cluster
-    pool = cluster.pool(facts.finding.subject.pool) if cluster else None
+    pool = cluster.pool_of(facts.finding.subject) if cluster else None
     named = {
         "path": (facts.place.path,) if facts.place else (),
         "pool": (facts.finding.subject.pool,),

@@ -25,12 +25,12 @@ class Fact:
 
 
 def _pool_count(facts: Facts, _: Scales) -> Value:
-    pool = facts.cluster.pool(facts.finding.subject.pool) if facts.cluster else None
+    pool = facts.cluster.pool_of(facts.finding.subject) if facts.cluster else None
     return pool.count if pool else None
 
 
 def _capacity_type(facts: Facts, _: Scales) -> Value:
-    pool = facts.cluster.pool(facts.finding.subject.pool) if facts.cluster else None
+    pool = facts.cluster.pool_of(facts.finding.subject) if facts.cluster else None
     return pool.capacity_type if pool else None
 
 

@@ -203,7 +203,7 @@ def mapping(facts: Facts) -> int | None:
 
 
 def _live(facts: Facts) -> Pool | None:
-    return facts.cluster.pool(facts.finding.subject.pool) if facts.cluster else None
+    return facts.cluster.pool_of(facts.finding.subject) if facts.cluster else None
 
 
 def declared_value(pool: Pool, change: FieldChange) -> str | None:

@@ -58,7 +58,7 @@ def approvers_of(subject: Subject, governance: Governance) -> tuple[PersonId, ..
 
 
 def _covers(scope: ApproverScope, subject: Subject) -> bool:
-    return scope.cluster_uid in {None, subject.cluster_uid} and scope.pool in {None, subject.pool}
+    return scope.cluster_uid in {None, subject.cluster_uid} and scope.pool in {None, subject.thing}
 
 
 def _narrowness(scope: ApproverScope) -> int:
