@@ -29,9 +29,9 @@ OPERATORS = frozenset({
     "Like", "NullSafeEQ", "NullSafeNEQ", "Cast",
 })  # fmt: skip
 FUNCTIONS = frozenset({
-    "Abs", "Ceil", "Coalesce", "Concat", "Count", "DateDiff", "DenseRank", "Explode", "Filter", "GenerateSeries", "Greatest", "Least", "Length",
-    "LogicalAnd", "LogicalOr", "Lower", "Max", "Min", "Nullif", "Pad", "RegexpExtract", "Right", "RowNumber", "SHA2", "Substring", "Sum",
-    "TimestampTrunc", "TimeToStr",
+    "Abs", "Ceil", "Coalesce", "Concat", "Count", "DateDiff", "DenseRank", "Explode", "Filter", "GenerateSeries", "Greatest", "Least",
+    "Length", "LogicalAnd", "LogicalOr", "Lower", "Max", "Min", "Nullif", "Pad", "RegexpExtract", "Right", "RowNumber", "SHA2",
+    "Substring", "Sum", "TimestampTrunc", "TimeToStr",
 })  # fmt: skip
 TYPES = frozenset({"TEXT", "VARCHAR", "BIGINT", "INT", "DECIMAL", "BOOLEAN", "DATE", "TIMESTAMP", "TIMESTAMPNTZ", "INT128"})
 """Types that a CAST may name; HUGEINT (INT128) only around the two sides of `//`."""
