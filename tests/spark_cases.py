@@ -43,7 +43,8 @@ QUESTIONS = {
     "money there and back": "SELECT x, money_units(x), money(money_units(x)), x % 1 FROM amounts ORDER BY x",
     "quantities there and back": "SELECT quantity(quantity_units(CAST(x AS DECIMAL(38, 15)))) FROM amounts WHERE x < 100000 ORDER BY x",
     "marks of a split": """
-        SELECT below(exact_div(a.u, 1000000000), CAST(a.u % 1000000000 AS BIGINT), m.n)
+        SELECT stretch(exact_div(a.u, 1000000000), CAST(a.u % 1000000000 AS BIGINT), m.n, 1000000000), ratio_text(m.n),
+          element(m.n, 'Bytes', 1000000000 - m.n), concat('a', nullif(m.n, 0))
         FROM (SELECT money_units(x) AS u FROM amounts WHERE x < 100000) AS a
         JOIN (SELECT 0 AS n UNION ALL SELECT 333333333 UNION ALL SELECT 1000000000) AS m ON true ORDER BY a.u, m.n""",
     "halves are rounded, not cut": """

@@ -119,7 +119,7 @@ def test_a_statement_that_is_no_sql_says_so() -> None:
 
 
 def test_macros_are_expanded_to_the_last_and_nothing_of_duckdb_is_left() -> None:
-    text = query(parse("SELECT money(below(a, b, c) - below(a, b, 0)) AS m FROM t"), MACROS, NO_COLUMNS.__getitem__)
+    text = query(parse("SELECT money(stretch(a, b, 0, c)) AS m FROM t"), MACROS, NO_COLUMNS.__getitem__)
 
     assert not any(f"{name}(" in text.lower() for name in MACROS)
     assert "INT128" not in text

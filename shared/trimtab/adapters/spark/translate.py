@@ -163,6 +163,12 @@ def _series(node: Node) -> Node:
     return exp.Case(ifs=[exp.If(this=exp.LTE(this=start, expression=end), true=series)])
 
 
+def _concat(node: Node) -> Node:
+    """DuckDB leaves out what is NULL and takes any type as its text; Spark's answer would be NULL."""
+    texts = [exp.func("coalesce", exp.cast(each, "TEXT", dialect="duckdb"), exp.Literal.string("")) for each in node.expressions]
+    return exp.Anonymous(this="concat", expressions=texts)
+
+
 def _explode(node: Node) -> Node:
     return exp.Anonymous(this="explode", expressions=[node.this])
 
@@ -190,6 +196,6 @@ def _regexp(node: Node) -> Node:
 
 
 _RULES: Mapping[str, Callable[[Node], Node]] = {
-    "Cast": _cast, "DateDiff": _date_diff, "Explode": _explode, "GenerateSeries": _series, "IntDiv": _int_div, "Lower": _lower,
-    "RegexpExtract": _regexp, "TimestampTrunc": _date_trunc, "TimeToStr": _strftime,
+    "Cast": _cast, "Concat": _concat, "DateDiff": _date_diff, "Explode": _explode, "GenerateSeries": _series, "IntDiv": _int_div,
+    "Lower": _lower, "RegexpExtract": _regexp, "TimestampTrunc": _date_trunc, "TimeToStr": _strftime,
 }  # fmt: skip
