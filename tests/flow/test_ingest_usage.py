@@ -204,6 +204,11 @@ def test_two_clusters_in_one_folder_are_refused(collector: Collector) -> None:
         (node(0, seconds=None), "seconds: expected 1 to 3600"),
         (pod(0, cpu_used=-1), "cpu_used: it is negative"),
         (pod(0, disruptions_allowed=-2), "disruptions_allowed: expected 0 or more, or -1 where no budget covers it"),
+        (pod(0, cpu_limit=-1), "cpu_limit: it is negative"),
+        (pod(0, pinned="[]"), "pinned: it is not a JSON object"),
+        (pod(0, scaled_by="cpu,whatever"), "scaled_by: expected cpu, memory, other, several with commas, or nothing"),
+        (pod(0, storage_class="gp3"), "storage_class: only a volume has one"),
+        (pod(0, asset_used=1), "asset_used: only a volume holds bytes"),
         (node(7), "hour: it lies outside the time that the marker says"),
         ({**node(0), "hour": "2026-07-31 00:30:00"}, "hour: it is not the start of an hour"),
         ({**node(0), "hour": None}, "hour: it is empty"),
@@ -325,3 +330,44 @@ def test_whoever_writes_between_reading_and_committing_loses_nothing(collector: 
     ingest_usage(second, cast(Ports, slow), collector.root / "scratch")
 
     assert [hour for hour, *_ in collector.stored()] == [0, 1, 5]
+
+
+def test_a_drop_of_an_older_collector_says_that_the_newer_columns_were_not_read(collector: Collector) -> None:
+    """Collectors in clusters are upgraded one by one; a drop that was good yesterday is good today."""
+    newer = (
+        "zone", "managed_by", "cpu_limit", "memory_limit", "out_of_memory", "scaled_by", "own_node", "pinned", "grace_seconds", "gpu_model",
+        "storage_class", "asset_used",
+    )  # fmt: skip
+
+    collector.ingest(collector.drop(pod(0), hours=(0, 1), without=newer))
+
+    assert collector.stored(", ".join(newer)) == [(None,) * len(newer)]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_an_earlier_reading_knew_of_a_pod_that_is_gone_stays(collector: Collector, order: tuple[int, ...]) -> None:
+    """A Job's pod has left the Kubernetes API when its hour is read again; whose cost it is must not change with that."""
+    drops = (
+        collector.drop(pod(0, labels='{"team": "ml"}', cpu_used=7, disruptions_allowed=0, grace_seconds=30), hours=(0, 1), collected=1),
+        collector.drop(pod(0, cpu_used=9), hours=(0, 1), collected=2),
+    )
+    for number in order:
+        collector.ingest(drops[number])
+
+    assert collector.stored("labels, cpu_used, disruptions_allowed, grace_seconds") == [('{"team": "ml"}', 9, 0, 30)]
+    version = collector.ports.lake.version("usage")
+    assert [collector.ingest(drop).version for drop in drops] == [version, version], "nothing is left to fill"
+
+
+def test_what_is_measured_or_known_is_never_taken_from_another_reading(collector: Collector) -> None:
+    collector.ingest(collector.drop(pod(0, labels='{"team": "a"}', cpu_used=7, cpu_limit=100), hours=(0, 1), collected=1))
+    collector.ingest(collector.drop(pod(0, labels='{"team": "b"}', cpu_limit=0), hours=(0, 1), collected=2))
+
+    assert collector.stored("labels, cpu_used, cpu_limit") == [('{"team": "b"}', None, 0)]
+
+
+def test_a_pod_that_only_the_earlier_reading_saw_does_not_come_back(collector: Collector) -> None:
+    collector.ingest(collector.drop(node(0), pod(0), pod(0, "web-1"), hours=(0, 1), collected=1))
+    collector.ingest(collector.drop(node(0), pod(0), hours=(0, 1), collected=2))
+
+    assert collector.stored("pod") == [("web-0",), (None,)]

@@ -1,7 +1,8 @@
 """A usage drop arrived: check it, merge it hour by hour with what the lake has, commit all its days at once.
 
 Per hour the drop that was collected last holds; one that saw only volumes and load balancers in an hour never pushes aside one that
-saw its nodes and pods. So drops may come late, twice and in any order, and the lake ends up the same.
+saw its nodes and pods. So drops may come late, twice and in any order, and the lake ends up the same; what only one of two readings
+knows of a pod is kept whichever holds (merge_usage.py).
 """
 
 from collections.abc import Mapping
@@ -12,15 +13,15 @@ from tempfile import TemporaryDirectory
 
 from trimtab.errors import BadInput, Upstream
 from trimtab.flow.inspect_files import header_of, stage
+from trimtab.flow.merge_usage import days_to_fill_sql, merged_sql
 from trimtab.ports import Ports, Session
 from trimtab.records import ClusterUid
 from trimtab.sources import usage
 from trimtab.sources.drops import CLOCK_SKEW
 from trimtab.sources.usage import UsageDrop
-from trimtab.tables import USAGE, scan, text_literal
+from trimtab.tables import scan, text_literal
 
 ATTEMPTS = 8
-_COLUMNS = ", ".join(f'"{column.name}"' for column in USAGE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,14 +102,15 @@ def _merge(drop: UsageDrop, staged: str, ports: Ports, session: Session, work: P
     measured = set(_measured(session, staged))
     kept = _better(drop, [file for files in there.values() for file in files], {hour: hour in measured for hour, _ in hours}, session)
     taken = [(hour, day) for hour, day in hours if hour not in kept]
-    if not taken:
+    filled = _days_to_fill(staged, there, [(hour, day) for hour, day in hours if hour in kept], session)
+    if not taken and not filled:
         note = "every hour of it is in the lake already, as well measured and collected then or later; nothing was changed"
         return _loaded(drop, 0, [], since, (*warnings, note))
-    days = list(dict.fromkeys(day for _, day in taken))
+    days = sorted({day for _, day in taken} | filled)
     path = work / "merged.parquet"
-    session.write(
-        _merged_sql(staged, scan("usage", [file for day in days for file in there[day]]), [hour for hour, _ in taken], days), str(path)
-    )
+    lake = scan("usage", [file for day in days for file in there[day]])
+    ours, theirs = ([hour for hour, day in hours if day in days and (hour in kept) is is_kept] for is_kept in (False, True))
+    session.write(merged_sql(staged, lake, taken=_times(ours), kept=_times(theirs), days=days), str(path))
     partitions = [{"cluster_slug": drop.slug, "day": day} for day in days]
     version = ports.lake.amend("usage", partitions, [str(path)], since=since, about={"marker": drop.url, "hours": len(taken)})
     if version is None:
@@ -140,13 +142,13 @@ def _better(drop: UsageDrop, files: list[str], hours: Mapping[datetime, bool], s
     return kept
 
 
-def _merged_sql(staged: str, there: str, taken: list[datetime], days: list[str]) -> str:
-    """The days whole: the drop's rows for the hours it brings, the lake's for all others."""
-    hours = _times(taken)
-    return f"""
-SELECT {_COLUMNS} FROM ({staged}) WHERE "hour" IN ({hours})
-UNION ALL
-SELECT {_COLUMNS} FROM ({there}) WHERE "hour" NOT IN ({hours}) AND "day" IN ({", ".join(text_literal(day) for day in days)})"""
+def _days_to_fill(staged: str, there: Mapping[str, list[str]], kept: list[tuple[datetime, str]], session: Session) -> set[str]:
+    """Days whose hours the lake keeps, and of which the drop knows something that the lake does not."""
+    files = [file for day in dict.fromkeys(day for _, day in kept) for file in there[day]]
+    if not files:
+        return set()
+    base = f'SELECT * FROM ({scan("usage", files)}) WHERE "hour" IN ({_times([hour for hour, _ in kept])})'
+    return {str(day) for (day,) in session.rows(days_to_fill_sql(base, staged))}
 
 
 def _loaded(drop: UsageDrop, rows: int, taken: list[tuple[datetime, str]], version: int | None, warnings: tuple[str, ...]) -> UsageLoaded:
