@@ -47,6 +47,16 @@ def largest(every: Iterable[MetricSeries], key: Callable[[Labels], K]) -> dict[K
     return found
 
 
+def smallest(every: Iterable[MetricSeries], key: Callable[[Labels], K]) -> dict[K, ByStep]:
+    """Series of one key, the smallest of each step."""
+    found: dict[K, ByStep] = defaultdict(dict)
+    for series in every:
+        steps = found[key(series.labels)]
+        for step, value in series.points:
+            steps[step] = min(value, steps.get(step, value))
+    return found
+
+
 def of_containers(every: Iterable[MetricSeries]) -> dict[Pod, ByStep]:
     """Per pod the sum of its containers; the same container scraped twice counts once."""
     containers = largest(every, lambda labels: (pod_of(labels), exported(labels, "container")))

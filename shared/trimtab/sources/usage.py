@@ -25,13 +25,20 @@ FILLED_BY_INGEST = ("collected_at", "day", "cluster_slug")
 COLUMNS = tuple(column for column in USAGE if column.name not in FILLED_BY_INGEST)
 OPTIONAL = (
     "annotations", "project", "gpu_sharing", "gpu_shares", "gpu_shares_of", "network_sent", "asset", "asset_bytes",
-    "disruptions_allowed", "local_volume",
+    "disruptions_allowed", "local_volume", "zone", "managed_by", "cpu_limit", "memory_limit", "out_of_memory", "scaled_by", "own_node",
+    "pinned", "grace_seconds", "gpu_model", "gpu_tensor_used_max", "gpu_dram_used_max", "gpu_power_max", "gpu_fp64_used_max",
+    "gpu_link_used_max", "storage_class", "asset_used",
 )  # fmt: skip
 """What not every collector knows; a file without them says that they were not read."""
+SIGNED = ("disruptions_allowed", "gpu_shares", "gpu_shares_of")
+"""Counts with checks of their own."""
 SHARING = ("mig", "time-slicing", "mps")
 ASSETS = ("volume", "load-balancer")
 CAPACITIES = ("cpu_capacity", "memory_capacity", "gpu_capacity")
 COUNTS = tuple(column.name for column in COLUMNS if column.sql_type in {"BIGINT", "INTEGER"} and column.name not in OPTIONAL)
+OPTIONAL_COUNTS = tuple(
+    column.name for column in COLUMNS if column.sql_type == "BIGINT" and column.name in OPTIONAL and column.name not in SIGNED
+)
 _TYPES = {
     "VARCHAR": ("VARCHAR", "ENUM", '"NULL"'),
     "BIGINT": ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", '"NULL"'),
@@ -208,10 +215,15 @@ def _place_checks(drop: UsageDrop) -> tuple[Check, ...]:
 
 
 def _count_checks() -> tuple[Check, ...]:
-    counts = (*COUNTS, "network_sent", "asset_bytes")
+    counts = (*COUNTS, *OPTIONAL_COUNTS)
     return (
         *((f'"{name}" < 0', f"{name}: it is negative") for name in counts),
         ("disruptions_allowed < -1", "disruptions_allowed: expected 0 or more, or -1 where no budget covers it"),
+        ("NOT json_valid(pinned) OR json_type(pinned) <> 'OBJECT'", "pinned: it is not a JSON object"),
+        (
+            "NOT regexp_full_match(scaled_by, '((cpu|memory|other)(,(memory|other)){0,2})?')",
+            "scaled_by: expected cpu, memory, other, several with commas, or nothing",
+        ),
         ("NOT json_valid(labels) OR json_type(labels) <> 'OBJECT'", "labels: it is not a JSON object"),
         ("NOT json_valid(annotations) OR json_type(annotations) <> 'OBJECT'", "annotations: it is not a JSON object"),
     )
@@ -240,6 +252,8 @@ def _asset_checks() -> tuple[Check, ...]:
         (f"asset IS NOT NULL AND ({capacity})", "cpu_capacity, memory_capacity, gpu_capacity: a volume or load balancer has none"),
         ("asset IS NOT NULL AND pending", "pending: a volume or load balancer waits for no place"),
         ("asset_bytes IS NOT NULL AND asset IS DISTINCT FROM 'volume'", "asset_bytes: only a volume has a size"),
+        ("asset_used IS NOT NULL AND asset IS DISTINCT FROM 'volume'", "asset_used: only a volume holds bytes"),
+        ("storage_class IS NOT NULL AND asset IS DISTINCT FROM 'volume'", "storage_class: only a volume has one"),
     )
 
 
