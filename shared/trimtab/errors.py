@@ -5,8 +5,10 @@
     │   ├── TooLarge     the same, HTTP 413
     │   └── Forged       the sender is not who it claims, or the message is stale: HTTP 401
     ├── Refused      the answer is no, and the reason is the message: exit 1
-    │   └── Broken       the record contradicts itself (a hash, a chain, a sum): exit 1, a person must look
+    │   ├── Broken       the record contradicts itself (a hash, a chain, a sum): exit 1, a person must look
+    │   └── Gone         it was there once and is no longer kept: exit 1, begin anew from what there is now
     └── Upstream     somebody else's service failed or answered nonsense: exit 3, the queue delivers again
+        └── Overloaded   it works, but not on so much at once: ask for less, else as Upstream
 
 Messages are one line: they name the file, row or key, and what to do.
 """
@@ -42,7 +44,15 @@ class Broken(Refused):
     """A record that contradicts itself."""
 
 
+class Gone(Refused):
+    """What was asked for is no longer kept."""
+
+
 class Upstream(TrimtabError):
     """A failure outside; delivering the same event again may succeed."""
 
     exit_code = 3
+
+
+class Overloaded(Upstream):
+    """The service refused the question for its size, or took too long over it; a smaller one may be answered."""

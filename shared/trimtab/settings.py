@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -17,7 +18,7 @@ from trimtab.locations import local_path
 from trimtab.receive_settings import SENDER_SECRETS, split_secret
 from trimtab.records import BillForm, ClusterUid, ExportPart, ProjectUid, Stage
 
-__all__ = ["SECRETS", "Export", "NonProduction", "Repository", "Settings", "Slug", "load", "local_path"]
+__all__ = ["SECRETS", "Export", "MetricsEndpoint", "NonProduction", "Repository", "Settings", "Slug", "load", "local_path"]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 
@@ -64,6 +65,35 @@ class Export(_Strict):
     """Azure storage account of an `az://container/…` prefix."""
 
 
+class MetricsEndpoint(_Strict):
+    """Where one cluster's metrics are read, and as whom: whoever else can write there must not be able to speak for it."""
+
+    cluster_uid: ClusterUid
+    url: str
+    """What stands before /api/v1/query_range."""
+    auth: Literal["none", "bearer", "aws", "google"] = "none"
+    """bearer: its token in TRIMTAB_METRICS_SECRETS, or in `token_file`; aws: SigV4; google: OAuth by the function's own identity."""
+    tenant: str | None = None
+    tenant_header: Literal["X-Scope-OrgID", "THANOS-TENANT"] = "X-Scope-OrgID"
+    region: str | None = None
+    """AWS region of the workspace; None = as its host says."""
+    identity: str | None = None
+    """ARN of the role to assume for a workspace of another account; None = the function's own."""
+    token_file: str | None = None
+    """A file with the bearer token, read with every request: Kubernetes replaces it while we run."""
+    ca_file: str | None = None
+    """PEM certificates to believe instead of the public ones."""
+    client_certificate: str | None = None
+    """PEM chain for mutual TLS; its key in TRIMTAB_METRICS_SECRETS, in `client_key`, or in the same file."""
+    client_key: str | None = None
+    matchers: dict[str, str] = {}
+    """Labels that tell its series from others' in a store that several clusters share."""
+    jobs: tuple[str, ...] = ()
+    """Scrape jobs that are believed, kubelet's and exporters'; () = any, and then no series proves that something is not there."""
+    labels_set_by_store: bool = False
+    """The store itself puts those labels on, whoever writes; Google does. Without it, clusters may not share a store and tenant."""
+
+
 class Settings(_Strict):
     """Everything that only a deployment may decide."""
 
@@ -79,6 +109,10 @@ class Settings(_Strict):
     slack_url: str = "https://slack.com/api/"
     metrics_url: str | None = None
     """Prometheus API per cluster; `{cluster_uid}` stands for the cluster, so that no cluster can speak for another."""
+    metrics: tuple[MetricsEndpoint, ...] = ()
+    """Clusters whose endpoint is not as `metrics_url` says, one each."""
+    collect_buffer: str | None = None
+    """Folder for drops that the store did not take; the next run delivers them. None = a store that does not answer ends the run."""
     private_hosts: tuple[str, ...] = ()
     """Hosts that may have private addresses and plain http: a self-hosted Palette, a Prometheus inside the network."""
     mounts: dict[str, str] = {}
@@ -105,6 +139,8 @@ class Settings(_Strict):
     palette_webhook_secret: SecretStr | None = None
     azure_webhook_secret: SecretStr | None = None
     palette_api_key: SecretStr | None = None
+    metrics_secrets: SecretStr | None = None
+    """JSON: cluster uid → {"token": …, "client_key": PEM}; each goes to that cluster's endpoint and nowhere else."""
     azure_sas: SecretStr | None = None
     """Shared access signature that may read and list the `az://` prefixes of exports; without one, workload identity is used."""
     azure_token: SecretStr | None = None
@@ -125,12 +161,40 @@ class Settings(_Strict):
         secret: SecretStr | None = getattr(self, SENDER_SECRETS[source])
         return split_secret(source, secret.get_secret_value() if secret else "", is_local=self.is_local)
 
+    def metrics_endpoint(self, cluster_uid: ClusterUid) -> MetricsEndpoint | None:
+        """The one endpoint that may speak for a cluster; None = it has none. Raises BadInput where two clusters could be confused."""
+        own = [endpoint for endpoint in self.metrics if endpoint.cluster_uid == cluster_uid]
+        if len(own) > 1:
+            raise BadInput(f"settings.metrics: cluster {cluster_uid} is there {len(own)} times; one endpoint speaks for it")
+        if own:
+            _check_apart(own[0], self.metrics)
+            return own[0]
+        if self.metrics_url is None:
+            return None
+        if "{cluster_uid}" not in self.metrics_url:
+            raise BadInput("settings.metrics_url: no {cluster_uid} in it: clusters would read each other's; list each in settings.metrics")
+        return MetricsEndpoint(cluster_uid=cluster_uid, url=self.metrics_url.replace("{cluster_uid}", quote(cluster_uid, safe="")))
+
     def repository(self, repo: str) -> Repository:
         """The repo of that id; Refused by the caller where there is none."""
         for repository in self.repositories:
             if repository.id == repo:
                 return repository
         raise BadInput(f"settings.repositories: no repo with id {repo!r}")
+
+
+def _check_apart(own: MetricsEndpoint, every: tuple[MetricsEndpoint, ...]) -> None:
+    """A label that a cluster writes itself could say another cluster's name, so it does not tell them apart."""
+    here = (own.url.rstrip("/"), own.tenant)
+    for other in every:
+        if other is not own and (other.url.rstrip("/"), other.tenant) == here:
+            told_apart = own.labels_set_by_store and other.labels_set_by_store and own.matchers and own.matchers != other.matchers
+            if not told_apart:
+                both = f"clusters {own.cluster_uid} and {other.cluster_uid}"
+                raise BadInput(
+                    f"settings.metrics: {both} have one URL and tenant; give each its own tenant, or matchers on labels that the store "
+                    "itself sets (labels_set_by_store)"
+                )
 
 
 SECRETS = tuple(name for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation))

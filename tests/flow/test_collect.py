@@ -55,10 +55,9 @@ class Counting:
         return self.inner.put(url, body)
 
 
-def estate_ports(root: Path, buckets: Counting, metrics: Metrics | None = None) -> CollectPorts:
-    there = PrometheusMetrics(
-        "https://prometheus.test", http.client(["prometheus.test"], transport=prometheus_transport(ESTATE.cluster.uid))
-    )
+def estate_ports(root: Path, buckets: Counting, metrics: Metrics | None = None, now: datetime = NOW) -> CollectPorts:
+    transport = prometheus_transport(ESTATE.cluster.uid, clock=lambda: now)
+    there = PrometheusMetrics("https://prometheus.test", http.client(["prometheus.test"], transport=transport))
     scratch = root / "scratch"
     scratch.mkdir(exist_ok=True)
     engine = DuckDb(directories=(), scratch=scratch, memory_mb=256)
@@ -92,7 +91,8 @@ def test_the_same_hours_again_change_nothing(tmp_path: Path) -> None:
     first = run(estate_ports(tmp_path, Counting()))
     before = files(tmp_path)
 
-    again = run(estate_ports(tmp_path, Counting()), now=NOW + timedelta(hours=1))
+    later = NOW + timedelta(hours=1)
+    again = run(estate_ports(tmp_path, Counting(), now=later), now=later)
 
     assert again == first
     assert files(tmp_path) == before
@@ -117,6 +117,9 @@ class Silent:
     def range(self, query: str, start: datetime, end: datetime, step: int) -> tuple[MetricSeries, ...]:
         del query, start, end, step
         return ()
+
+    def now(self) -> datetime:
+        return NOW
 
 
 def test_hours_without_rows_leave_no_drop_and_say_so(tmp_path: Path) -> None:

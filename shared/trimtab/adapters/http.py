@@ -5,17 +5,20 @@ redirects, no proxies from the environment. A host listed as private (an in-clus
 """
 
 import socket
-from collections.abc import Callable, Collection, Iterable
+import ssl
+from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 import httpx
 
-from trimtab.errors import BadInput, Upstream
+from trimtab.errors import BadInput, Overloaded, Upstream
 from trimtab.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TIMEOUT = httpx.Timeout(30, connect=5)
+STREAMED = "trimtab_streamed"
+"""Extension of a request whose answer is read bit by bit, by whoever asked."""
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Iterable[Address]]
 
@@ -43,24 +46,43 @@ def client(
     private: Collection[str] = (),
     transport: httpx.BaseTransport | None = None,
     resolve: Resolve = addresses_of,
+    tls: ssl.SSLContext | None = None,
+    timeout: httpx.Timeout = TIMEOUT,
 ) -> httpx.Client:
-    """A client that may talk to `hosts`, and to `private` ones at private addresses too; a `transport` replaces the network."""
-    guard = Guard(frozenset(hosts) | frozenset(private), frozenset(private), transport, resolve)
-    return httpx.Client(transport=guard, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+    """A client that may talk to `hosts`, and to `private` ones at private addresses too; a `transport` replaces the network.
+
+    `tls` says whom to believe, and who we are, where that is not as for everybody.
+    """
+    guard = Guard(frozenset(hosts) | frozenset(private), frozenset(private), transport, resolve, tls)
+    return httpx.Client(transport=guard, timeout=timeout, follow_redirects=False, trust_env=False)
 
 
-def client_for(url: str, settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+def client_for(
+    url: str,
+    settings: Settings,
+    transport: httpx.BaseTransport | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    timeout: httpx.Timeout = TIMEOUT,
+) -> httpx.Client:
     """A client for the one host of a URL in the settings, which also say whether it may have a private address."""
     host = host_of(url)
     may_be_private = host in settings.private_hosts or (settings.is_local and host in LOOPBACK)
-    return client([host], private=[host] if may_be_private else [], transport=transport)
+    return client([host], private=[host] if may_be_private else [], transport=transport, tls=tls, timeout=timeout)
 
 
 class Guard(httpx.BaseTransport):
     """Checks every request, then sends it to the checked address with the host's own name in TLS and in the Host header."""
 
-    def __init__(self, hosts: frozenset[str], private: frozenset[str], transport: httpx.BaseTransport | None, resolve: Resolve) -> None:
-        self._hosts, self._private, self._transport, self._resolve = hosts, private, transport, resolve
+    def __init__(
+        self,
+        hosts: frozenset[str],
+        private: frozenset[str],
+        transport: httpx.BaseTransport | None,
+        resolve: Resolve,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._hosts, self._private, self._transport, self._resolve, self._tls = hosts, private, transport, resolve, tls
         # One pool per host: two hosts at one address must never share a connection that was opened for the other's certificate.
         self._pools: dict[str, httpx.HTTPTransport] = {}
 
@@ -69,9 +91,11 @@ class Guard(httpx.BaseTransport):
         check_url(request.url, self._hosts, self._private)
         try:
             response = self._sent(request)
+            if request.extensions.get(STREAMED):
+                return _streamed(response, request.url.host)
             response.read()  # here, so that a connection that breaks half-way is Upstream too
         except httpx.TransportError as error:
-            raise Upstream(f"{request.url.host}: {type(error).__name__}: {error}") from None
+            raise _broken(request.url.host, error) from None
         return response
 
     def close(self) -> None:
@@ -87,7 +111,7 @@ class Guard(httpx.BaseTransport):
     def _pool(self, host: str) -> httpx.HTTPTransport:
         # Made once: every new one reads all the machine's certificates again.
         if host not in self._pools:
-            self._pools[host] = httpx.HTTPTransport(trust_env=False)
+            self._pools[host] = httpx.HTTPTransport(trust_env=False, verify=True if self._tls is None else self._tls)
         return self._pools[host]
 
     def _pinned(self, request: httpx.Request) -> httpx.Request:
@@ -103,6 +127,36 @@ class Guard(httpx.BaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": url.host},
         )
+
+
+class _Stream(httpx.SyncByteStream):
+    """An answer's bytes as they come; a connection that breaks half-way is Upstream here too."""
+
+    def __init__(self, inner: httpx.SyncByteStream, host: str) -> None:
+        self._inner, self._host = inner, host
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._inner
+        except httpx.TransportError as error:
+            raise _broken(self._host, error) from None
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._inner.close()
+
+
+def _streamed(response: httpx.Response, host: str) -> httpx.Response:
+    if not isinstance(response.stream, httpx.SyncByteStream):
+        raise Upstream(f"{host}: an answer that cannot be read")
+    stream = _Stream(response.stream, host)
+    return httpx.Response(response.status_code, headers=response.headers, stream=stream, extensions=response.extensions)
+
+
+def _broken(host: str, error: httpx.TransportError) -> Upstream:
+    """A timeout is a question that may have been too large; anything else is a failure."""
+    kind = Overloaded if isinstance(error, httpx.ReadTimeout) else Upstream
+    return kind(f"{host}: {type(error).__name__}: {error}")
 
 
 def check_url(url: httpx.URL, hosts: frozenset[str], private: frozenset[str]) -> None:

@@ -14,6 +14,12 @@ class Bar:
     progress: Progress | None = None
     tasks: dict[str, TaskID] = field(default_factory=dict)
 
+    def stop(self) -> None:
+        """Give the terminal back, however far it came: work that failed leaves no bar behind."""
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress, self.tasks = None, {}
+
     def step(self, text: str, done: int, total: int | None) -> None:
         """Move the bar of `text`."""
         if not sys.stderr.isatty():
@@ -31,5 +37,4 @@ class Bar:
             self.tasks[text] = self.progress.add_task(text, total=total)
         self.progress.update(self.tasks[text], completed=done, total=total)
         if total is not None and done >= total and all(task.finished for task in self.progress.tasks):
-            self.progress.stop()
-            self.progress, self.tasks = None, {}
+            self.stop()

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
 from trimtab.adapters.store.foreign import Access, open_bucket
@@ -25,6 +25,10 @@ from trimtab.ports import StoredObject
 
 MOST_READ = 16 << 20
 _EXTENSIONS = (".csv.gz", ".csv", ".parquet", ".json")
+
+
+class Forbidden(Upstream):
+    """These credentials may not do that; others may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,15 @@ class StoreBuckets:
                     obstore.put(*self._remote(url), body, mode="create", use_multipart=False)
             except (AlreadyExistsError, FileExistsError):
                 # The sender may have been refused by its own object, put by a first try whose answer was lost.
-                return self.read(url) == body
+                return self._is_there(url, body)
         return True
+
+    def _is_there(self, url: str, body: bytes) -> bool:
+        """Whether these very bytes lie there; who may only create cannot look, and does not know: False."""
+        try:
+            return self.read(url) == body
+        except Forbidden:
+            return False
 
     def modified(self, url: str) -> datetime:
         """When the store got the object, UTC. Raises BadInput where there is none."""
@@ -175,7 +186,13 @@ def _said(url: str) -> Iterator[None]:
         if "NoSuchBucket" in str(error):
             raise Upstream(f"{url}: no such bucket; check the URL and the settings") from None
         raise BadInput(f"{url}: there is no such object") from None
-    except FileExistsError:
+    except (FileExistsError, AlreadyExistsError, Forbidden):
         raise
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise Forbidden(f"{url}: {_first_line(error)}; check the role's rights") from None
     except (BaseError, OSError, ValueError) as error:
-        raise Upstream(f"{url}: {(str(error).splitlines() or [type(error).__name__])[0][:200]}") from None
+        raise Upstream(f"{url}: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,1 @@
+"""Google Cloud, as far as we speak to it ourselves."""
