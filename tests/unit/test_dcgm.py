@@ -98,8 +98,10 @@ def test_a_pods_memory_is_the_sum_of_its_devices() -> None:
     [
         ({"exported_pod": "a", "exported_namespace": "ml", "pod": "dcgm-exporter-1", "namespace": "gpu"}, A),
         ({"pod": "a", "namespace": "ml"}, A),
+        ({"pod": "a", "namespace": "gpu-operator", "exported_namespace": "ml"}, A),
         ({"pod": "dcgm-exporter-abc", "namespace": "gpu"}, None),
         ({"pod": "nvidia-dcgm-exporter-abc", "namespace": "gpu"}, None),
+        ({"pod": "gpus-x7k2p", "namespace": "gpu", "container": "nvidia-dcgm-exporter"}, None),
         ({}, None),
     ],
 )

@@ -1,99 +1,161 @@
-"""What GPUs did, from dcgm-exporter: two generations of names and units, and devices that several pods share.
+"""What GPUs did, from dcgm-exporter: who held which device, and what it computed, moved, drew and kept in memory.
 
-The exporter's 4.9 renamed its fields and changed some units, copies a shared device's series once per pod, and drops profiling
-fields without a word where it may not read them. So: names by table, units checked against what is possible, the maximum per
-device before anything is summed, and what is missing stays missing.
+The exporter copies a shared device's series once per pod, puts labelled series of processes beside the device's own, and drops profiling
+fields without a word where it may not read them. So: the maximum per device before anything is summed, and what is missing stays
+missing; of a pod with two devices, one of them silent, nobody knows the sum.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from math import isnan, nan
-from typing import Literal
+from dataclasses import dataclass, field
 
 from trimtab.records import MetricSeries
-from trimtab.sources.metric_points import ByStep, Pod
+from trimtab.sources.dcgm_names import MIB, NAMES, Field, scaled
+from trimtab.sources.metric_points import ByStep, Pod, steps_of
 
-Field = Literal["sm", "engine", "tensor", "memory"]
-NAMES: Mapping[Field, tuple[str, ...]] = {
-    "sm": ("DCGM_FI_PROF_SM_ACTIVE", "DCGM_FI_PROF_SM_UTIL_RATIO"),
-    "engine": ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", "DCGM_FI_PROF_GR_ENGINE_UTIL_RATIO"),
-    "tensor": ("DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", "DCGM_FI_PROF_TENSOR_UTIL_RATIO"),
-    "memory": ("DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_USED_BYTES"),
-}
-"""Our word → the exporter's names for it, old and new. GPU_UTIL is not here: one tiny kernel makes it 100 %."""
-
-MIB = 1 << 20
-ABSURD = 1e15
-"""Blank values of old exporters are near 2^63."""
-_EXPORTER = ("dcgm-exporter", "nvidia-dcgm-exporter")
+IDLE = 0.05
+_EXPORTER = "dcgm-exporter"
 
 Device = tuple[str, str]
 """(UUID, MIG instance)."""
+At = tuple[Device, int]
+"""(device, step)."""
+Values = Mapping[At, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PodGpus:
-    """A pod's GPUs, by step; a step that is missing was not measured."""
+    """A pod's GPUs, by step; a step that is missing was not measured on all of them."""
 
-    compute: ByStep
+    compute: ByStep = field(default_factory=dict)
     """GPUs really computing, 0 to the number held."""
-    memory: ByStep
-    """Bytes."""
+    memory: ByStep = field(default_factory=dict)
+    """Bytes, all its devices together."""
+    tensor: ByStep = field(default_factory=dict)
+    """Of the busiest of its devices, 0 to 1; so are `dram` and `fp64`."""
+    dram: ByStep = field(default_factory=dict)
+    fp64: ByStep = field(default_factory=dict)
+    power: ByStep = field(default_factory=dict)
+    """Watts of the hottest; of a slice, those of the whole card."""
+    link: ByStep = field(default_factory=dict)
+    """NVLink traffic as the exporter counts it; 0 = none."""
+    devices: ByStep = field(default_factory=dict)
+    """How many it was seen to hold."""
+    claimed: tuple[str, ...] = ()
+    """Devices that it holds by a resource claim, each with its MIG profile; "" = a whole GPU."""
+
+
+NO_GPUS = PodGpus()
 
 
 def pod_gpus(found: Mapping[str, Iterable[MetricSeries]]) -> dict[Pod, PodGpus]:
     """What each pod did with its GPUs; `found` has five-minute means (of memory: maxima) by the exporter's own name."""
-    scaled = {field: [each for name in names for each in _scaled(field, found.get(name, ()))] for field, names in NAMES.items()}
-    holders = _holders(series for every in scaled.values() for series in every)
-    busy = {field: _busiest(every) for field, every in scaled.items()}
-    gathered: dict[Pod, PodGpus] = defaultdict(lambda: PodGpus({}, {}))
-    for (device, step), pods in holders.items():
-        share = _compute(busy, device, step)
-        for pod in pods:
-            # Of a pod with two devices, one of them silent, nobody knows the sum.
-            before = gathered[pod].compute.get(step, 0.0)
-            gathered[pod].compute[step] = nan if share is None else before + share / len(pods)
-    for pod, memory in _memory(scaled["memory"]).items():
-        gathered[pod].memory.update(memory)
-    return {pod: PodGpus(_known(each.compute), each.memory) for pod, each in gathered.items()}
+    every = {field: [told for name in names for told in scaled(field, name, _named(found.get(name, ())))] for field, names in NAMES.items()}
+    held = _held(series for own in every.values() for series in own)
+    highest = {field: _highest(own) for field, own in every.items()}
+    sharers, power = _sharers(held), {**highest["energy"], **highest["power"]}
+    compute = {at: value / sharers[at] for at, value in _compute(highest).items() if at in sharers}
+    memory = _memory(every["memory"], _broken(highest))
+    claimed = _claimed(series for own in every.values() for series in own)
+    return {
+        pod: PodGpus(
+            compute=_summed(steps, compute),
+            memory=_summed(steps, memory.get(pod, {})),
+            tensor=_largest(steps, highest["tensor"]),
+            dram=_largest(steps, highest["dram"]),
+            fp64=_largest(steps, highest["fp64"]),
+            power=_largest(steps, power),
+            link=_largest(steps, highest["link"]),
+            devices={step: float(len(devices)) for step, devices in steps.items()},
+            claimed=claimed.get(pod, ()),
+        )
+        for pod, steps in held.items()
+    }
+
+
+def of_hour(gpus: PodGpus, there: ByStep, hour: int, wanted: int) -> PodGpus:
+    """One hour of it: a measure that is missing in more than one of the steps that the pod ran through is not known.
+
+    `wanted` is how many devices it asked for: while fewer are seen, what the others did is not known.
+    """
+    whole = [step for step in steps_of(hour) if there.get(step, 0.0) > 0.99]
+
+    def known(steps: ByStep) -> ByStep:
+        own = {step: steps[step] for step in steps_of(hour) if step in steps and gpus.devices.get(step, 0.0) >= wanted}
+        return own if sum(step not in own for step in whole) <= 1 else {}
+
+    return PodGpus(
+        compute=known(gpus.compute), memory=known(gpus.memory), tensor=known(gpus.tensor), dram=known(gpus.dram),
+        fp64=known(gpus.fp64), power=known(gpus.power), link=known(gpus.link), devices=gpus.devices, claimed=gpus.claimed,
+    )  # fmt: skip
 
 
 def holder(labels: Mapping[str, str]) -> Pod | None:
-    """The pod that holds a device: Prometheus renames its labels where the exporter has its own."""
+    """The pod that holds a device: Prometheus renames its labels where the exporter has its own; the exporter's 1.x had other names."""
     if labels.get("exported_pod"):
         return labels.get("exported_namespace", ""), labels["exported_pod"]
-    pod = labels.get("pod", "")
-    return None if not pod or pod.startswith(_EXPORTER) else (labels.get("namespace", ""), pod)
+    pod = labels.get("pod") or labels.get("pod_name", "")
+    if not pod or _EXPORTER in pod or _EXPORTER in labels.get("container", ""):
+        return None
+    # Some stores keep the pod's name and rename its namespace alone, which is a label of theirs.
+    return labels.get("exported_namespace") or labels.get("namespace") or labels.get("pod_namespace", ""), pod
 
 
-def _known(steps: ByStep) -> ByStep:
-    return {step: value for step, value in steps.items() if not isnan(value)}
+def node_of(labels: Mapping[str, str]) -> str:
+    """The node a device is in: `Hostname`, since the exporter's 4.8.3 `hostname`; "" = the exporter was told to leave it out."""
+    return labels.get("Hostname") or labels.get("hostname", "")
 
 
+def gpu_of(labels: Mapping[str, str]) -> str:
+    """The card's UUID, for which NVLink metrics have a label of their own; without one its number on its node."""
+    place = f"{node_of(labels)}/{labels['gpu']}" if node_of(labels) and labels.get("gpu") else ""
+    return labels.get("UUID") or labels.get("gpu_uuid") or place
+
+
+# ── Devices and who holds them ───────────────────────────────────────────────────────────────────────────────────────
 def _device(labels: Mapping[str, str]) -> Device:
-    return labels.get("UUID") or labels.get("gpu_uuid", ""), labels.get("GPU_I_ID", "")
+    return gpu_of(labels), labels.get("GPU_I_ID", "")
 
 
-def _compute(busy: Mapping[Field, Mapping[tuple[Device, int], float]], device: Device, step: int) -> float | None:
-    """SM activity; without it "any engine busy", which can only overstate. Tensor activity alone can understate: unknown."""
-    at = (device, step)
-    base = busy["sm"].get(at, busy["engine"].get(at))
-    return None if base is None else max(base, busy["tensor"].get(at, 0.0))
+def _named(every: Iterable[MetricSeries]) -> list[MetricSeries]:
+    """Without the series that do not say which device they tell of: several devices would pass for one."""
+    return [series for series in every if gpu_of(series.labels)]
 
 
-def _holders(every: Iterable[MetricSeries]) -> dict[tuple[Device, int], set[Pod]]:
-    holders: dict[tuple[Device, int], set[Pod]] = defaultdict(set)
+def _held(every: Iterable[MetricSeries]) -> dict[Pod, dict[int, set[Device]]]:
+    held: dict[Pod, dict[int, set[Device]]] = defaultdict(lambda: defaultdict(set))
     for series in every:
         pod = holder(series.labels)
         if pod:
             for step, _ in series.points:
-                holders[_device(series.labels), step].add(pod)
-    return holders
+                held[pod][step].add(_device(series.labels))
+    return held
 
 
-def _busiest(every: Iterable[MetricSeries]) -> dict[tuple[Device, int], float]:
-    found: dict[tuple[Device, int], float] = {}
+def _sharers(held: Mapping[Pod, Mapping[int, set[Device]]]) -> dict[At, int]:
+    sharers: dict[At, int] = defaultdict(int)
+    for steps in held.values():
+        for step, devices in steps.items():
+            for device in devices:
+                sharers[device, step] += 1
+    return sharers
+
+
+def _claimed(every: Iterable[MetricSeries]) -> dict[Pod, tuple[str, ...]]:
+    """Pods that got their devices by dynamic resource allocation, which no request tells of."""
+    claims: dict[Pod, dict[Device, str]] = defaultdict(dict)
+    for series in every:
+        pod = holder(series.labels)
+        if pod and series.labels.get("dra_claim_name"):
+            profile = series.labels.get("dra_mig_profile") or series.labels.get("GPU_I_PROFILE", "")
+            claims[pod][_device(series.labels)] = profile
+    return {pod: tuple(sorted(devices.values())) for pod, devices in claims.items()}
+
+
+# ── Values of devices ────────────────────────────────────────────────────────────────────────────────────────────────
+def _highest(every: Iterable[MetricSeries]) -> dict[At, float]:
+    """Copies of a device, one per pod, are one device."""
+    found: dict[At, float] = {}
     for series in every:
         device = _device(series.labels)
         for step, value in series.points:
@@ -101,43 +163,46 @@ def _busiest(every: Iterable[MetricSeries]) -> dict[tuple[Device, int], float]:
     return found
 
 
-def _memory(every: Iterable[MetricSeries]) -> dict[Pod, ByStep]:
-    """Per pod the sum over its devices; a shared device counts whole for each, which can only overstate."""
-    most: dict[tuple[Pod, Device, int], float] = {}
+def _compute(highest: Mapping[Field, Values]) -> dict[At, float]:
+    """SM activity; without it "any engine busy", which can only overstate. Tensor activity alone can understate: unknown."""
+    base = {**highest["engine"], **highest["sm"]}
+    return {at: max(value, highest["tensor"].get(at, 0.0)) for at, value in base.items()}
+
+
+def _broken(highest: Mapping[Field, Values]) -> bool:
+    """True where a GPU works without holding any memory: then its exporter writes zeros (DCGM 2.4.5 did)."""
+    busy = [highest[name] for name in ("sm", "engine", "tensor", "presence")]
+    return any(value == 0 and any(values.get(at, 0.0) > IDLE for values in busy) for at, value in highest["memory"].items())
+
+
+def _memory(every: Iterable[MetricSeries], is_broken: bool) -> dict[Pod, dict[At, float]]:
+    """Per pod and device; a shared device counts whole for each, unless its processes are told apart, which can only overstate."""
+    most: dict[Pod, dict[At, float]] = defaultdict(dict)
     for series in every:
         pod = holder(series.labels)
         if pod:
+            own, device = most[pod], _device(series.labels)
             for step, value in series.points:
-                key = (pod, _device(series.labels), step)
-                most[key] = max(value, most.get(key, value))
-    found: dict[Pod, ByStep] = defaultdict(lambda: defaultdict(float))
-    for (pod, _, step), value in most.items():
-        found[pod][step] += value
-    return found
+                if value or not is_broken:
+                    own[device, step] = max(value, own.get((device, step), value))
+    return most
 
 
-def _scaled(field: Field, every: Iterable[MetricSeries]) -> list[MetricSeries]:
-    """One metric's series as ratios or bytes; none where the unit cannot be told."""
-    sane = [MetricSeries(series.labels, tuple(point for point in series.points if 0 <= point[1] < ABSURD)) for series in every]
-    most = max((value for series in sane for _, value in series.points), default=0.0)
-    factor = _bytes_factor(most) if field == "memory" else _ratio_factor(most)
-    if factor is None:
-        return []
-    limit = ABSURD if field == "memory" else 1.0
-    return [MetricSeries(series.labels, tuple((step, min(value * factor, limit)) for step, value in series.points)) for series in sane]
+def _summed(steps: Mapping[int, set[Device]], values: Values) -> ByStep:
+    """Over a pod's devices, where all of them are known."""
+    return {
+        step: sum(values[device, step] for device in devices)
+        for step, devices in steps.items()
+        if all((device, step) in values for device in devices)
+    }
 
 
-def _ratio_factor(most: float) -> float | None:
-    """0.7 is a ratio, 70 a percentage, 7000 neither."""
-    if most <= 1.5:
-        return 1.0
-    return 0.01 if most <= 100.5 else None
+def _largest(steps: Mapping[int, set[Device]], values: Values) -> ByStep:
+    return {
+        step: max(values[device, step] for device in devices)
+        for step, devices in steps.items()
+        if all((device, step) in values for device in devices)
+    }
 
 
-def _bytes_factor(most: float) -> float | None:
-    """Up to 1 TiB read as MiB is MiB, 16 TiB and more can only be bytes, between the two nobody knows; all zeros is a known bug."""
-    if most == 0:
-        return None
-    if most <= 1 << 20:
-        return float(MIB)
-    return 1.0 if most >= 1 << 24 else None
+__all__ = ["MIB", "NAMES", "NO_GPUS", "PodGpus", "gpu_of", "holder", "node_of", "of_hour", "pod_gpus"]

@@ -6,18 +6,20 @@ apart; without them the devices that dcgm-exporter sees do.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
 from trimtab.records import MetricSeries
+from trimtab.sources.dcgm import gpu_of, node_of
 from trimtab.sources.metric_points import Labels
 
 WHOLE = "nvidia_com_gpu"
 SHARED = "nvidia_com_gpu_shared"
 _MIG = re.compile(r"nvidia_com_mig_(\d+)g_(\d+)gb(?:_me|_me_all)?")
 _SLICED_MIG = re.compile(r"nvidia_com_mig_.*_shared")
+_PROFILE = re.compile(r"(\d+)g\.(\d+)gb(?:\+me(?:\.all)?)?", re.IGNORECASE)
 _SINGLE = re.compile(r"-MIG-(\d+)g[._](\d+)gb", re.IGNORECASE)
 _QUARTERS = {(1, 6), (2, 12), (4, 24)}
 """Profiles (slices, GB) of the A30, which has 4 slices; A100, H100, H200 and B200 have 7."""
@@ -52,6 +54,8 @@ class PodShare:
     shares_of: int | None = None
     compute_scale: float = 1.0
     """What turns activity of its devices into activity of GPUs: a busy slice is a part of a busy GPU."""
+    devices: int = 0
+    """How many devices must be seen before it is known what all of them did; 0 = it asked for none, or nobody knows."""
     warning: str = ""
 
 
@@ -59,11 +63,20 @@ def devices(found: Iterable[MetricSeries]) -> dict[str, int]:
     """Node → how many GPUs dcgm-exporter sees there."""
     seen: dict[str, set[str]] = {}
     for series in found:
-        labels = series.labels
-        node, gpu = labels.get("Hostname") or labels.get("hostname", ""), labels.get("UUID") or labels.get("gpu_uuid", "")
+        node, gpu = node_of(series.labels), gpu_of(series.labels)
         if node and gpu:
             seen.setdefault(node, set()).add(gpu)
     return {node: len(gpus) for node, gpus in seen.items()}
+
+
+def models(found: Iterable[MetricSeries]) -> dict[str, str]:
+    """Node → its GPUs' model in the exporter's words; a node with several has them all, by name."""
+    seen: dict[str, set[str]] = {}
+    for series in found:
+        node, model = node_of(series.labels), series.labels.get("modelName") or series.labels.get("model_name", "")
+        if node and model:
+            seen.setdefault(node, set()).add(model)
+    return {node: ", ".join(sorted(names)) for node, names in seen.items()}
 
 
 def node_gpus(name: str, capacity: Mapping[str, float], labels: Labels, seen: int | None) -> NodeGpus:
@@ -130,23 +143,42 @@ def pod_share(name: str, requests: Mapping[str, float], node: NodeGpus) -> PodSh
         of = node.single[1] if node.single else max(_slices(slices, memory) for slices, memory, _ in cut)
         shares = round(sum(slices * amount for slices, _, amount in cut))
         held = sum(amount for _, _, amount in cut)
-        return _part(name, "mig", shares, of, whole, scale=shares / (of * held))
+        return _part(name, "mig", shares, of, whole, scale=shares / (of * held), devices=round(held + whole))
     shares = round(shared + (whole if node.is_hidden else 0.0))
     if not shares:
-        return PodShare(request=round(1000 * whole))
+        return PodShare(request=round(1000 * whole), devices=round(whole))
     if node.replicas is None:
         return PodShare(request=None, warning=f"pod {name}: it holds {shares} shares of GPUs, and nobody says how many a GPU has")
-    return _part(name, node.sharing or "time-slicing", shares, node.replicas, 0.0 if node.is_hidden else whole, scale=1.0)
+    rest = 0.0 if node.is_hidden else whole
+    devices = ceil(shares / node.replicas) + round(rest)
+    return _part(name, node.sharing or "time-slicing", shares, node.replicas, rest, scale=1.0, devices=devices)
 
 
-def _part(name: str, sharing: Sharing, shares: int, of: int, whole: float, *, scale: float) -> PodShare:
+def claimed_share(name: str, profiles: Sequence[str]) -> PodShare:
+    """What a pod holds by resource claims (DRA), which kube-state-metrics does not count: each device's MIG profile, "" = a whole GPU."""
+    found = [_PROFILE.fullmatch(profile) for profile in profiles if profile]
+    if any(match is None for match in found):
+        return PodShare(request=None, warning=f"pod {name}: it claims a GPU of unknown profile: its GPU is unknown")
+    cut = [(int(match[1]), _slices(int(match[1]), int(match[2]))) for match in found if match]
+    whole = float(len(profiles) - len(cut))
+    if not cut:
+        return PodShare(request=round(1000 * whole), devices=len(profiles))
+    of = max(slices for _, slices in cut)
+    shares = sum(slices for slices, _ in cut)
+    return _part(name, "mig", shares, of, whole, scale=shares / (of * len(cut)), devices=len(profiles))
+
+
+def _part(name: str, sharing: Sharing, shares: int, of: int, whole: float, *, scale: float, devices: int) -> PodShare:
     """Parts of one GPU; a pod with parts of several, or with whole ones beside them, is told by thousandths alone."""
     request = round(1000 * (whole + shares / of))
     if whole or shares > of:
         return PodShare(
-            request=request, compute_scale=scale, warning=f"pod {name}: it holds parts of more than one GPU, told in thousandths"
+            request=request,
+            compute_scale=scale,
+            devices=devices,
+            warning=f"pod {name}: it holds parts of more than one GPU, told in thousandths",
         )
-    return PodShare(request=request, sharing=sharing, shares=shares, shares_of=of, compute_scale=scale)
+    return PodShare(request=request, sharing=sharing, shares=shares, shares_of=of, compute_scale=scale, devices=devices)
 
 
 def _cut(capacity: Mapping[str, float]) -> int:

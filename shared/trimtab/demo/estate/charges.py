@@ -96,7 +96,7 @@ def _machine(node: Node) -> Charge:
         since=node.joined,
         pricing="Committed" if is_covered else "Standard",
         resource=(node.resource_id, node.name, "EC2 instance" if is_aws else "Instance"),
-        zone=node.cluster.zone,
+        zone=node.zone,
         tags=_tags(node.cluster) | {"pool": node.pool.pool.name},
         commitment="Used" if is_covered else "",
         sku={"InstanceType": kind, "OperatingSystem": "Linux"},
@@ -113,7 +113,7 @@ def _volume(node: Node) -> Charge:
         node.cluster, f"${price} per GB-month of provisioned storage", ("Storage", service, "Block Storage"), "GB-Months", month, price,
         every="day", since=node.joined.replace(hour=0), resource=(_resource(node.cluster, "volume", name), name, "Volume"),
     )  # fmt: skip
-    return replace(charge, zone=node.cluster.zone)
+    return replace(charge, zone=node.zone)
 
 
 def _claimed(claim: Claim) -> Charge:

@@ -78,6 +78,10 @@ def _cluster(
 ) -> EstateCluster:
     region, zone = ("us-east-1", "us-east-1a") if cloud == "aws" else ("us-central1", "us-central1-a")
     namespaces = sorted({workload.namespace for pool in pools for workload in pool.workloads})
+    pools = tuple(
+        replace(pool, pool=replace(pool.pool, zones=tuple(sorted(pool.zones or (zone,))), arch="amd64", surge="RollingUpdateScaleOut"))
+        for pool in pools
+    )
     live = Cluster(
         uid=cluster_uid(name), name=name, project_uid=project_uid(project), project=project, cloud=cloud, region=region, state="Running",
         health="Healthy", is_repave_pending=False, tags={"environment": project, "managed-by": "gitops"},
@@ -103,11 +107,11 @@ PROD_WEB = _cluster(
         _work("importer", "legacy-import", "Deployment", (2, 500, 1), ("378", 2000, 0), None, 0.4),
         bounds=(6, 10),
     ), is_committed=True),
-    # Stateless, many replicas, a type that is rarely interrupted: a spot candidate.
-    _pool("prod-web", "batch", "c5.xlarge", 8,
+    # Stateless, many replicas, two zones, a type that is rarely interrupted: a spot candidate.
+    replace(_pool("prod-web", "batch", "c5.xlarge", 8,
         _sends(_work("render", "media", "Deployment", (10, 1800, 2.5), ("244", 1500, 0), "media", 1.9), 150),
         _work("thumbnails", "media", "Deployment", (6, 1800, 2.5), ("242", 1500, 0), "media", 1.7),
-    ),
+    ), zones=("us-east-1a", "us-east-1b")),
     ingress=("ingress", "gateway"),
 )  # fmt: skip
 PROD_ML = _cluster(

@@ -1,7 +1,7 @@
 """Prometheus for the estate: `/api/v1/query` and `/api/v1/query_range` over the last day's series of one cluster."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from urllib.parse import parse_qsl
@@ -20,12 +20,15 @@ MOST_POINTS = 11_000
 """Prometheus's own limit of a range query."""
 
 
-def estate_prometheus(start: datetime = LAST_DAY, end: datetime = END) -> httpx.MockTransport:
+Clock = Callable[[], datetime]
+
+
+def estate_prometheus(start: datetime = LAST_DAY, end: datetime = END, clock: Clock = lambda: END) -> httpx.MockTransport:
     """All clusters' Prometheus behind one host: `/<cluster uid>/api/v1/…`, as `metrics_url` in the estate's settings has it."""
 
     @cache
     def of(cluster_uid: ClusterUid) -> httpx.MockTransport:
-        return prometheus_transport(cluster_uid, start, end)
+        return prometheus_transport(cluster_uid, start, end, clock)
 
     def answer(request: httpx.Request) -> httpx.Response:
         uid, _, _ = request.url.path.lstrip("/").partition("/")
@@ -36,8 +39,10 @@ def estate_prometheus(start: datetime = LAST_DAY, end: datetime = END) -> httpx.
     return httpx.MockTransport(answer)
 
 
-def prometheus_transport(cluster_uid: ClusterUid, start: datetime = LAST_DAY, end: datetime = END) -> httpx.MockTransport:
-    """A transport that answers as the cluster's Prometheus would, for the time between `start` and `end`."""
+def prometheus_transport(
+    cluster_uid: ClusterUid, start: datetime = LAST_DAY, end: datetime = END, clock: Clock = lambda: END
+) -> httpx.MockTransport:
+    """A transport that answers as the cluster's Prometheus would, for the time between `start` and `end`; `clock` is its time()."""
     day = Day.between(find(cluster_uid), start, end)
 
     @cache
@@ -48,8 +53,12 @@ def prometheus_transport(cluster_uid: ClusterUid, start: datetime = LAST_DAY, en
         work = {"/api/v1/query": _instant, "/api/v1/query_range": _range}.get(request.url.path.removeprefix(f"/{cluster_uid}"))
         if work is None or request.method not in {"GET", "POST"}:
             return httpx.Response(404, text="404 page not found")
+        parameters = _parameters(request)
+        if parameters.get("query") == "time()" and "time" not in parameters:
+            at = clock().timestamp()
+            return httpx.Response(200, json={"status": "success", "data": {"resultType": "scalar", "result": [at, _text(at)]}})
         try:
-            return httpx.Response(200, json={"status": "success", "data": work(_parameters(request), source)})
+            return httpx.Response(200, json={"status": "success", "data": work(parameters, source)})
         except PromError as error:
             return httpx.Response(400, json={"status": "error", "errorType": "bad_data", "error": str(error)})
 

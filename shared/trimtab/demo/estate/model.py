@@ -103,6 +103,8 @@ class EstatePool:
     """Covered by the savings plan."""
     late: Mapping[int, datetime] = field(default_factory=dict)
     """Node number → when it joined, for nodes that were not there from the start."""
+    zones: tuple[str, ...] = ()
+    """Zones that its nodes take turns in; () = the cluster's one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,19 +137,24 @@ class Node:
     joined: datetime
 
     @property
+    def zone(self) -> str:
+        """Where it stands."""
+        return self.pool.zones[self.number % len(self.pool.zones)] if self.pool.zones else self.cluster.zone
+
+    @property
     def resource_id(self) -> str:
         """ResourceId on the bill; it ends with the provider id."""
         project = self.cluster.cluster.project
         if self.cluster.cluster.cloud == "aws":
             return f"arn:aws:ec2:{self.cluster.cluster.region}:{SUB_ACCOUNT[project]}:instance/{self.provider_id}"
-        return f"//compute.googleapis.com/projects/{GCP_PROJECT[project]}/zones/{self.cluster.zone}/instances/{self.provider_id}"
+        return f"//compute.googleapis.com/projects/{GCP_PROJECT[project]}/zones/{self.zone}/instances/{self.provider_id}"
 
     @property
     def kubernetes_provider_id(self) -> str:
         """`spec.providerID` as the cloud's controller writes it."""
         if self.cluster.cluster.cloud == "aws":
-            return f"aws:///{self.cluster.zone}/{self.provider_id}"
-        return f"gce://{GCP_PROJECT[self.cluster.cluster.project]}/{self.cluster.zone}/{self.name}"
+            return f"aws:///{self.zone}/{self.provider_id}"
+        return f"gce://{GCP_PROJECT[self.cluster.cluster.project]}/{self.zone}/{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,6 @@
-"""Palette for the estate: the published API's shapes, answered from one file, and what Terraform would do to it after a merge.
+"""Palette for the estate: one file with every cluster as it is live, who answers from it, and what Terraform would do to it after a merge.
 
-Read-only like the real calls we make: searching clusters, reading one, its cloud config (where the pools are) and its repave status.
+Read-only like the real calls we make. What the answers look like is in palette_answers.py, what things cost in palette_prices.py.
 """
 
 import json
@@ -13,16 +13,24 @@ from typing import Any
 import httpx
 from ruamel.yaml import YAML
 
+from trimtab.demo.estate import palette_answers as answers
+from trimtab.demo.estate import palette_prices as prices
 from trimtab.demo.estate.clusters import CLUSTERS
-from trimtab.demo.estate.model import AS_OF, EstateCluster, EstatePool, digest
+from trimtab.demo.estate.model import EstateCluster, EstatePool, digest
 from trimtab.errors import BadInput
 from trimtab.records import Json
 
 STATE = "palette.json"
 PAGE = 50
-_SEARCHES = {"/v1/dashboard/spectroclusters/metadata/search", "/v1/dashboard/spectroclusters/search"}
-_CLUSTER = re.compile(r"/v1/spectroclusters/(?P<uid>[0-9a-f]+)(?P<part>/repave/status|/config/namespaces|/namespaces)?")
-_CLOUD_CONFIG = re.compile(r"/v1/cloudconfigs/(?P<kind>[a-z-]+)/(?P<uid>[0-9a-f]+)")
+_SEARCH = "/v1/dashboard/spectroclusters/search"
+_CLUSTER = re.compile(r"/v1/spectroclusters/(?P<uid>[0-9a-f]+)(?P<part>/[a-z/]+)?")
+_CONSUMPTION = re.compile(r"/v1/dashboard/spectroclusters/(?P<uid>[0-9a-f]+)/resources/consumption")
+_CLOUD_CONFIG = re.compile(r"/v1/cloudconfigs/(?P<kind>[a-z-]+)/(?P<uid>[0-9a-f]+)(/machinePools/(?P<pool>[a-z0-9-]+)/machines)?")
+_MACHINE_UIDS = re.compile(r"/v1/cloudconfigs/(?P<uid>[0-9a-f]+)/machinePools/machineUids")
+_WORKSPACE = re.compile(r"/v1/workspaces/(?P<uid>[0-9a-f]+)")
+_RATE = re.compile(r"/v1/spectroclusters/(?P<kind>eks|gke)/rate")
+_TYPES = re.compile(r"/v1/clouds/(?P<cloud>aws|gcp|azure)/regions/(?P<region>[a-z0-9-]+)/instancetypes")
+_PRICE = re.compile(r"/v1/clouds/(?P<cloud>aws|gcp|azure)/compute/(?P<name>[A-Za-z0-9.-]+)/rate")
 
 
 # ── The world's file ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -84,8 +92,8 @@ def _pool_state(cluster: EstateCluster, estate: EstatePool) -> dict[str, Any]:
     pool = estate.pool
     state = {
         "name": pool.name, "size": pool.count, "minSize": pool.minimum, "maxSize": pool.maximum, "instanceType": pool.instance_type,
-        "labels": dict(pool.labels), "taints": list(pool.taints), "diskGib": estate.disk_gib, "zone": cluster.zone,
-        "isLocked": estate.declared != pool.count,
+        "labels": dict(pool.labels), "taints": list(pool.taints), "diskGib": estate.disk_gib,
+        "zones": list(estate.zones or (cluster.zone,)), "isLocked": estate.declared != pool.count,
     }  # fmt: skip
     return state | ({"capacityType": pool.capacity_type} if cluster.cluster.cloud == "aws" else {})
 
@@ -115,21 +123,58 @@ def palette_transport(world: Path, api_key: str | None = None) -> httpx.MockTran
     return httpx.MockTransport(answer)
 
 
-def _route(request: httpx.Request, clusters: list[dict[str, Any]]) -> httpx.Response:
-    path = request.url.path
+Clusters = list[dict[str, Any]]
+
+
+def _route(request: httpx.Request, clusters: Clusters) -> httpx.Response:
     visible = [cluster for cluster in clusters if request.headers.get("ProjectUid") in {None, "", cluster["projectUid"]}]
-    if path in _SEARCHES:
+    path = request.url.path
+    if path == _SEARCH:
         return _search(request, visible) if request.method == "POST" else _error(405, "MethodNotAllowed", path)
-    if request.method != "GET":
-        return _error(405, "MethodNotAllowed", f"{request.method} {path}")
+    answer = _posted(request, visible) if request.method == "POST" else _got(request, visible) if request.method == "GET" else None
+    return answer or _error(404, "ResourceNotFound", f"{request.method} {path}: no such path, or nothing there")
+
+
+def _got(request: httpx.Request, clusters: Clusters) -> httpx.Response | None:
+    path, query = request.url.path, request.url.params
+    if path in _FIXED:
+        return httpx.Response(200, json=_FIXED[path](clusters))
+    if found := _MACHINE_UIDS.fullmatch(path):
+        return _one(clusters, "configUid", found["uid"], answers.machine_uids)
     if found := _CLUSTER.fullmatch(path):
-        return _one(visible, "uid", found["uid"], _CLUSTER_PARTS[found["part"]])
+        shape = answers.CLUSTER_PARTS.get(found["part"])
+        return _one(clusters, "uid", found["uid"], shape) if shape else None
     if found := _CLOUD_CONFIG.fullmatch(path):
-        return _one([each for each in visible if each["cloudType"] == found["kind"]], "configUid", found["uid"], _cloud_config)
-    return _error(404, "ResourceNotFound", f"no such path {path}")
+        of_kind = [each for each in clusters if each["cloudType"] == found["kind"]]
+        shape = answers.machines_of(found["pool"]) if found["pool"] else answers.cloud_config
+        return _one(of_kind, "configUid", found["uid"], shape)
+    if found := _WORKSPACE.fullmatch(path):
+        return _some(answers.workspace(found["uid"], clusters))
+    if found := _TYPES.fullmatch(path):
+        return httpx.Response(200, json=prices.instance_types(found["cloud"], found["region"]))
+    if found := _PRICE.fullmatch(path):
+        return _some(prices.price(found["cloud"], found["name"], query.get("region", "")))
+    return None
 
 
-def _search(request: httpx.Request, clusters: list[dict[str, Any]]) -> httpx.Response:
+def _posted(request: httpx.Request, clusters: Clusters) -> httpx.Response | None:
+    """Questions that have a body: none of them changes anything."""
+    path = request.url.path
+    try:
+        body = json.loads(request.content or b"{}")
+    except ValueError:
+        return _error(400, "InvalidRequest", "the body cannot be read")
+    if found := _RATE.fullmatch(path):
+        return httpx.Response(200, json=prices.rate(found["kind"], body))
+    if path == "/v1/dashboard/spectroclusters/resources/usage":
+        # Its pods are measured by their own Prometheus; Palette keeps namespaces only.
+        return httpx.Response(200, json={"cpuUnit": "mCore", "memoryUnit": "MiB", "resources": []})
+    if found := _CONSUMPTION.fullmatch(path):
+        return _one(clusters, "uid", found["uid"], answers.consumption_of(body))
+    return None
+
+
+def _search(request: httpx.Request, clusters: Clusters) -> httpx.Response:
     """Paged by offset or by the continue token, at most 50 a page; an unreadable filter is refused rather than ignored."""
     try:
         body = json.loads(request.content or b"{}")
@@ -143,112 +188,26 @@ def _search(request: httpx.Request, clusters: list[dict[str, Any]]) -> httpx.Res
     page = found[start : start + limit]
     more = start + limit < len(found)
     meta = {"continue": str(start + limit) if more else "", "count": len(found), "limit": limit, "offset": start}
-    is_rich = not request.url.path.endswith("metadata/search")
-    return httpx.Response(200, json={"items": [_summary(cluster, is_rich=is_rich) for cluster in page], "listmeta": meta})
+    return httpx.Response(200, json={"items": [answers.summary(cluster) for cluster in page], "listmeta": meta})
 
 
-def _one(clusters: list[dict[str, Any]], key: str, uid: str, shape: Callable[[dict[str, Any]], Json]) -> httpx.Response:
+def _one(clusters: Clusters, key: str, uid: str, shape: Callable[[dict[str, Any]], Json]) -> httpx.Response:
     found = next((cluster for cluster in clusters if cluster[key] == uid), None)
     return httpx.Response(200, json=shape(found)) if found else _error(404, "ResourceNotFound", f"{uid} is not here")
+
+
+def _some(found: Json | None) -> httpx.Response | None:
+    return None if found is None else httpx.Response(200, json=found)
 
 
 def _error(status: int, code: str, message: str) -> httpx.Response:
     return httpx.Response(status, json={"code": code, "message": message, "details": {}, "ref": ""})
 
 
-# ── Shapes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _metadata(uid: str, name: str, labels: Mapping[str, str]) -> Json:
-    stamp = f"{AS_OF:%Y-%m-%d}T06:00:00.000Z"
-    return {
-        "uid": uid, "name": name, "labels": dict(labels), "annotations": {}, "creationTimestamp": "2025-11-03T10:00:00.000Z",
-        "lastModifiedTimestamp": stamp, "deletionTimestamp": "0001-01-01T00:00:00.000Z",
-    }  # fmt: skip
-
-
-def _summary(cluster: dict[str, Any], *, is_rich: bool) -> Json:
-    spec: Json = {
-        "archType": ["amd64"], "cloudRegion": cluster["region"], "cloudType": cluster["cloudType"], "clusterType": "PureManage",
-        "importMode": "", "projectMeta": {"name": cluster["project"], "uid": cluster["projectUid"]},
-        "tags": [f"{key}:{value}" for key, value in sorted(cluster["tags"].items())],
-    }  # fmt: skip
-    if is_rich:
-        sizes = [
-            {"name": pool["name"], "size": pool["size"], "healthy": pool["size"], "isControlPlane": False} for pool in cluster["pools"]
-        ]
-        spec["cloudConfig"] = {"cloudType": cluster["cloudType"], "uid": cluster["configUid"], "machinePools": sizes}
-    status = {"state": cluster["state"], "health": {"state": cluster["health"]}, "cost": {"total": 0}}
-    return {"metadata": _metadata(cluster["uid"], cluster["name"], cluster["tags"]), "specSummary": spec, "status": status}
-
-
-def _cluster(cluster: dict[str, Any]) -> Json:
-    return {
-        "apiVersion": "v1",
-        "kind": "SpectroCluster",
-        "metadata": _metadata(cluster["uid"], cluster["name"], cluster["tags"])
-        | {"annotations": {"projectUid": cluster["projectUid"], "scope": "project"}},
-        "spec": {
-            "cloudType": cluster["cloudType"],
-            "clusterType": "PureManage",
-            "cloudConfigRef": {
-                "kind": f"{cluster['cloudType'].capitalize()}CloudConfig",
-                "name": cluster["name"],
-                "uid": cluster["configUid"],
-            },
-        },
-        "status": {"state": cluster["state"], "repave": {"state": cluster["repave"]}, "conditions": []},
-    }
-
-
-def _cloud_config(cluster: dict[str, Any]) -> Json:
-    return {
-        "apiVersion": "v1",
-        "kind": f"{cluster['cloudType'].capitalize()}CloudConfig",
-        "metadata": _metadata(cluster["configUid"], cluster["name"], {}),
-        "spec": {
-            "clusterConfig": {"region": cluster["region"]},
-            "machinePoolConfig": [_pool(pool) for pool in cluster["pools"]],
-        },
-    }
-
-
-def _pool(pool: dict[str, Any]) -> Json:
-    """Bounds only where there are any: a static pool has none, and GKE never has."""
-    shape: Json = {
-        "name": pool["name"], "size": pool["size"], "instanceType": pool["instanceType"], "isControlPlane": False,
-        "useControlPlaneAsWorker": False, "labels": ["worker"], "additionalLabels": pool["labels"], "rootDeviceSize": pool["diskGib"],
-        "azs": [pool["zone"]], "machinePoolProperties": {"archType": "amd64"}, "nodeRepaveInterval": 0,
-        "taints": [dict(zip(("key", "value", "effect"), re.split("[=:]", taint), strict=True)) for taint in pool["taints"]],
-        "updateStrategy": {"type": "RollingUpdateScaleOut"},
-    }  # fmt: skip
-    bounds = {key: pool[key] for key in ("minSize", "maxSize") if pool[key] is not None}
-    return shape | bounds | ({"capacityType": pool["capacityType"]} if "capacityType" in pool else {})
-
-
-def _repave(cluster: dict[str, Any]) -> Json:
-    status = {"state": cluster["repave"]} if cluster["repave"] else {}
-    return {
-        "metadata": _metadata(cluster["uid"], cluster["name"], {}),
-        "spec": {"spectroClusterUid": cluster["uid"], "reasons": []},
-        "status": status,
-    }
-
-
-def _namespaces(cluster: dict[str, Any]) -> Json:
-    return {
-        "items": [
-            {"metadata": _metadata(digest(cluster["uid"], name)[:24], name, {}), "spec": {"isRegex": False}, "status": {"errors": []}}
-            for name in cluster["namespaces"]
-        ]
-    }
-
-
-def _live_namespaces(cluster: dict[str, Any]) -> Json:
-    return {"namespaces": [{"namespace": name} for name in cluster["namespaces"]]}
-
-
-_CLUSTER_PARTS: dict[str | None, Callable[[dict[str, Any]], Json]] = {
-    None: _cluster,
-    "/repave/status": _repave,
-    "/config/namespaces": _namespaces,
-    "/namespaces": _live_namespaces,
+_FIXED: Mapping[str, Callable[[Clusters], Json]] = {
+    "/v1/users/info": lambda _: {"orgName": "estate", "tenantUid": answers.TENANT, "userUid": digest("user")[:24]},
+    f"/v1/tenants/{answers.TENANT}/rateConfig": lambda _: prices.RATE_CONFIG,
+    "/v1/dashboard/workspaces": answers.workspaces,
+    "/v1/teams": lambda _: answers.teams(),
+    "/v1/audits": answers.audits,
 }

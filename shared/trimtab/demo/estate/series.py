@@ -183,7 +183,7 @@ def node_labels(node: Node) -> dict[str, str]:
         "kubernetes.io/hostname": node.name,
         "node.kubernetes.io/instance-type": pool.instance_type,
         "topology.kubernetes.io/region": live.region,
-        "topology.kubernetes.io/zone": node.cluster.zone,
+        "topology.kubernetes.io/zone": node.zone,
     }
     cut = {"nvidia.com/gpu.count": "1", "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB", "nvidia.com/mig.strategy": "mixed"}
     return common | group | dict(pool.labels) | (cut if any(work.slices for work in node.pool.workloads) else {})
@@ -244,6 +244,7 @@ METRICS: Mapping[str, Callable[[Samples], Iterator[Series]]] = {
     "kube_service_status_load_balancer_ingress": asset_series.balancers,
     "DCGM_FI_PROF_SM_ACTIVE": gpu_series.sm,
     "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE": gpu_series.tensor,
+    "DCGM_FI_PROF_DRAM_ACTIVE": gpu_series.dram,
     "DCGM_FI_DEV_FB_USED": gpu_series.framebuffer,
     "DCGM_FI_DEV_POWER_USAGE": gpu_series.power,
 }

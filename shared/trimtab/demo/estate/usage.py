@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from trimtab.demo.estate.assets import balancer_name, claims
+from trimtab.demo.estate.cards import card_of
 from trimtab.demo.estate.clusters import CLUSTERS
 from trimtab.demo.estate.model import END, LAST_DAY, START, EstateCluster, Node, Pod, nodes, pods
 from trimtab.demo.estate.prices import instance_type
@@ -22,8 +23,8 @@ STEP_SECONDS = 300
 FILLED_BY_INGEST = ("collected_at", "day", "cluster_slug")
 COLUMNS = tuple(column.name for column in USAGE if column.name not in FILLED_BY_INGEST)
 OF_KUBERNETES = frozenset({
-    "disruptions_allowed", "local_volume", "zone", "managed_by", "cpu_limit", "memory_limit", "out_of_memory", "scaled_by", "own_node",
-    "pinned", "grace_seconds", "gpu_model",
+    "disruptions_allowed", "local_volume", "cpu_limit", "memory_limit", "out_of_memory", "scaled_by", "own_node",
+    "pinned", "grace_seconds",
 })  # fmt: skip
 """Columns that a collector of the estate's Prometheus alone leaves open."""
 Step = tuple[int, int, int, int | None, int | None, int | None, int | None]
@@ -123,10 +124,11 @@ def _fill(session: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[objec
 
 def _node_row(node: Node) -> tuple[object, ...]:
     live = node.cluster.cluster
-    kind = instance_type(node.cluster, node.pool)
+    kind, card = instance_type(node.cluster, node.pool), card_of(node)
     return (
         live.uid, live.name, live.project, node.pool.pool.name, node.name, node.provider_id, kind.name, kind.cpu, kind.memory,
-        1000 * kind.gpus, step_of(node.joined), node.pool.is_measured, node.cluster.zone, kind.gpu_model,
+        1000 * kind.gpus, step_of(node.joined), node.pool.is_measured, node.zone,
+        *((card.name, card.rest, card.full) if card else (None, None, None)),
     )  # fmt: skip
 
 

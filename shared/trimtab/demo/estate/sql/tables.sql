@@ -2,7 +2,7 @@
 CREATE TEMP TABLE node (
   id INTEGER, cluster_uid VARCHAR, cluster VARCHAR, project VARCHAR, pool VARCHAR, node VARCHAR, provider_id VARCHAR, instance_type VARCHAR,
   cpu_capacity BIGINT, memory_capacity BIGINT, gpu_capacity BIGINT, first_step INTEGER, is_measured BOOLEAN,
-  zone VARCHAR, gpu_model VARCHAR
+  zone VARCHAR, gpu_model VARCHAR, gpu_rest BIGINT, gpu_full BIGINT
 );
 CREATE TEMP TABLE pod (
   id INTEGER, cluster_uid VARCHAR, cluster VARCHAR, project VARCHAR, pool VARCHAR, node VARCHAR, provider_id VARCHAR, instance_type VARCHAR,

@@ -14,6 +14,7 @@ SELECT
   zone, '' AS managed_by, NULL::BIGINT AS cpu_limit, NULL::BIGINT AS memory_limit, NULL::BIGINT AS out_of_memory,
   NULL::VARCHAR AS scaled_by, NULL::BOOLEAN AS own_node, NULL::VARCHAR AS pinned, NULL::BIGINT AS grace_seconds, gpu_model,
   NULL::BIGINT AS gpu_tensor_used_max, NULL::BIGINT AS gpu_dram_used_max, NULL::BIGINT AS gpu_power_max,
+  NULL::BIGINT AS gpu_fp64_used_max, NULL::BIGINT AS gpu_link_used_max,
   NULL::VARCHAR AS storage_class, NULL::BIGINT AS asset_used
 FROM node
 CROSS JOIN (SELECT unnest(range(getvariable('first_step') // 12, getvariable('last_step') // 12)) AS "hour") AS hours
@@ -32,8 +33,11 @@ SELECT
   nullif(pod.sent * hourly.seconds, 0), NULL, NULL,
   pod.node IS NULL, pod.disruptions_allowed, pod.local_volume,
   NULL, NULL, 0, 0, 0, '', false, '{}', 30, NULL,
-  NULL, NULL, NULL, NULL, NULL
+  round(hourly.gpu_max / 3.0)::BIGINT, round(hourly.gpu_max * 0.4)::BIGINT,
+  node.gpu_rest + (node.gpu_full - node.gpu_rest) * hourly.gpu_max // 1000, NULL, NULL,
+  NULL, NULL
 FROM pod
+LEFT JOIN node ON node.node = pod.node
 JOIN (
   SELECT
     pod, step // 12 AS "hour", sum(seconds)::INTEGER AS seconds,
@@ -54,6 +58,6 @@ SELECT
   NULL, asset, asset_bytes,
   false, NULL, NULL,
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-  NULL, NULL, NULL, NULL, NULL
+  NULL, NULL, NULL, NULL, NULL, CASE WHEN asset = 'volume' THEN 'standard' END, NULL
 FROM asset
 CROSS JOIN (SELECT unnest(range(getvariable('first_step') // 12, getvariable('last_step') // 12)) AS "hour") AS hours
