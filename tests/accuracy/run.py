@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from tests.accuracy import policies, workloads
 from tests.owner_corpus import Corpus, corpus
 from trimtab.adapters.learning import ScikitLearner
 from trimtab.attribution.proof import Quality, interval, quality
@@ -101,7 +102,7 @@ def _bins(row: OwnerRow) -> list[str]:
 
 def main() -> None:
     """Measure and write."""
-    text = section(owner_rows())
+    text = f"{section(owner_rows())}\n{policies.section(policies.traces())}\n{workloads.section()}"
     PAGE.write_text(f"# How right the models are\n\nWritten by `make accuracy`; do not edit by hand.\n\n{text}")
     print(text)
 

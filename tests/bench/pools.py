@@ -35,7 +35,8 @@ class Samples:
 
     def demand(self) -> Demand:
         """The matrices that analysis works on."""
-        return assemble(self.table, self.grid, source="bench: 5-minute samples")
+        nodes = dict.fromkeys(self.grid.times().tolist(), float(self.nodes))
+        return assemble(self.table, self.grid, nodes=nodes, source="bench: 5-minute samples")
 
 
 def samples_of(number: int, *, days: int = DAYS) -> Samples:

@@ -12,9 +12,9 @@ from tests.bench.results import Measured, Options
 from trimtab.adapters.catalog import BundledCatalog
 from trimtab.analysis.case import Asked, Case, case_of
 from trimtab.analysis.demand import Floats
+from trimtab.analysis.options import options
 from trimtab.analysis.packing import Node, items_of
 from trimtab.analysis.rightsize import analyze
-from trimtab.analysis.shapes import runner_up, siblings
 from trimtab.records import EvidenceFloor, Finding
 
 POOLS = 1000
@@ -79,7 +79,7 @@ def packed(samples: Samples) -> Case:
     if instance is None or instance.price is None:
         raise LookupError(f"{pool.instance_type} has no price in the bundled catalog: the bench needs another type")
     case = case_of(asked, demand, instance, instance.price)
-    runner_up(case, siblings(case))
+    options(case)
     return case
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import duckdb
 
@@ -70,6 +71,14 @@ class DuckDbSession:
         with _translated():
             rows: list[tuple[object, ...]] = self.connection.execute(sql, parameters).fetchall()
             return rows
+
+    def columns(self, sql: str) -> Mapping[str, Any]:
+        """Port Columnar: numpy is only loaded where it is asked for."""
+        import numpy as np
+
+        with _translated():
+            fetched = self.connection.execute(sql).fetchnumpy()
+        return {name: np.ma.filled(values.astype(np.float64), np.nan) for name, values in fetched.items()}
 
     def write(self, sql: str, path: str) -> int:
         """Write a query's rows as one Parquet file, in any order; how many."""

@@ -1,7 +1,7 @@
 """Rows of usage put together as Demand: equal pods summed, holes filled or marked as unknown, DaemonSets set apart."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -37,6 +37,24 @@ class UsageRow(NamedTuple):
     """Thousandths of a GPU really computing (SM or tensor activity). A GPU's mere presence signal never enters here."""
     gpu_memory_used: float | None
     """Bytes, the highest of its pods."""
+    gpu_tensor_used: float | None = None
+    """Thousandths, of the busiest GPU of its pods; so are DRAM and FP64."""
+    gpu_dram_used: float | None = None
+    gpu_fp64_used: float | None = None
+    gpu_power: float | None = None
+    """Watts of the hottest GPU of its pods."""
+    gpu_link_used: float | None = None
+    """NVLink traffic of its pods' GPUs; 0 = none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machines:
+    """What was read of a pool's newest nodes; None = nobody read it of all of them."""
+
+    zones: tuple[str, ...] | None = None
+    makers: frozenset[str] | None = None
+    gpu_models: frozenset[str] = frozenset()
+    """In the exporter's words; empty = not read."""
 
 
 def from_rows(
@@ -47,12 +65,13 @@ def from_rows(
     step: int = 3600,
     nodes: Mapping[int, float] | None = None,
     drains: Mapping[str, Drain] | None = None,
+    machines: Machines | None = None,
     source: str = "measured usage",
 ) -> Demand | None:
     """Demand on the grid from the first thing seen in [start, end) to `end`; None = nothing was measured at all.
 
     `nodes` maps a step's start to how many nodes were there; a step with nodes and no pods is known to be empty. `drains` is what was
-    read of each workload; without it nothing was.
+    read of each workload, `machines` of the nodes; without them nothing was.
     """
     given = [row for row in rows if start.timestamp() <= row.at < end.timestamp()]
     seen = {at: count for at, count in (nodes or {}).items() if start.timestamp() <= at < end.timestamp()}
@@ -69,6 +88,7 @@ def from_rows(
         also_seen=[row.at for row in daemons],
         nodes=seen or None,
         drains=drains,
+        machines=machines,
         source=source,
     )
 
@@ -95,11 +115,13 @@ REQUESTS = ("cpu_request", "memory_request", "gpu_request")
 SUMS = ("pods", "pending", "cpu_used", "memory_used", "gpu_compute_used")
 USED = ("cpu_used", "memory_used", "gpu_compute_used", "gpu_memory_used")
 MEASURES = ("pods", "pending", *REQUESTS, *USED)
+GPU_SIGNALS = ("gpu_tensor_used", "gpu_dram_used", "gpu_fp64_used", "gpu_power", "gpu_link_used")
+"""Measures that a table has only where any of its rows has them: most pools have no GPU."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Table:
-    """Long form, column by column: one entry per (step, workload, shape of pod); `values` has every name of MEASURES."""
+    """Long form by columns: one entry per (step, workload, shape of pod); `values` has all of MEASURES, and GPU_SIGNALS where known."""
 
     names: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -114,7 +136,8 @@ def table_of(rows: Sequence[UsageRow], grid: Grid) -> Table:
     kinds = {row.workload: row.kind for row in rows}
     names = tuple(sorted(kinds))
     place = {name: index for index, name in enumerate(names)}
-    columns = {name: np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in MEASURES}
+    signals = [name for name in GPU_SIGNALS if any(getattr(row, name) is not None for row in rows)]
+    columns = {name: np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in (*MEASURES, *signals)}
     return Table(
         names=names,
         kinds=tuple(kinds[name] for name in names),
@@ -132,6 +155,7 @@ def assemble(
     also_seen: Sequence[int] = (),
     nodes: Mapping[int, float] | None = None,
     drains: Mapping[str, Drain] | None = None,
+    machines: Machines | None = None,
     source: str = "measured usage",
 ) -> Demand:
     """The matrices: equal pods summed, different shapes in rows of their own, holes filled or marked as unknown."""
@@ -139,7 +163,7 @@ def assemble(
     filled = fill_holes(merged, BRIDGE_SECONDS // grid.step)
     grouped = merged if filled is merged else _merge_equal(filled)
     row, workload_of_row = _rows(grouped)
-    matrices = {name: _matrix(grouped.values[name], row, grouped.bucket, len(workload_of_row), grid.steps) for name in MEASURES}
+    matrices = {name: _matrix(values, row, grouped.bucket, len(workload_of_row), grid.steps) for name, values in grouped.values.items()}
     node_counts = _node_counts(nodes, grid)
     seen = np.zeros(grid.steps, dtype=np.bool_)
     seen[table.bucket] = True
@@ -157,6 +181,9 @@ def assemble(
         overhead=overhead or Overhead(),
         nodes=node_counts,
         drains=drains or {},
+        zones=machines.zones if machines else None,
+        makers=machines.makers if machines else None,
+        gpu_models=machines.gpu_models if machines else frozenset(),
         source=source,
         **matrices,
     )
@@ -175,18 +202,29 @@ def overhead_of(daemons: Iterable[UsageRow]) -> Overhead:
 
 def _merge_equal(table: Table) -> Table:
     """One entry per (step, workload, request shape), sorted by them."""
+    if not len(table.bucket):
+        return table
+    alone = _one_each(table)
+    if alone is not None:
+        values = {name: column[alone] for name, column in table.values.items()}
+        return replace(table, workload=table.workload[alone], bucket=table.bucket[alone], values=values)
     keys = [np.nan_to_num(table.values[name], nan=-1.0) for name in reversed(REQUESTS)]
     order = np.lexsort((*keys, table.workload, table.bucket))
-    if not len(order):
-        return table
     parts = [table.bucket[order], table.workload[order], *(key[order] for key in keys)]
     is_first = np.ones(len(order), dtype=np.bool_)
     is_first[1:] = np.logical_or.reduce([part[1:] != part[:-1] for part in parts])
     starts: Ints = np.flatnonzero(is_first)
-    values = {name: _reduce(name, table.values[name][order], starts) for name in MEASURES}
+    values = {name: _reduce(name, column[order], starts) for name, column in table.values.items()}
     return Table(
         names=table.names, kinds=table.kinds, workload=table.workload[order][starts], bucket=table.bucket[order][starts], values=values
     )
+
+
+def _one_each(table: Table) -> Ints | None:
+    """The order by step and workload where no two entries share both, so that nothing is left to add up; else None."""
+    place = table.bucket * len(table.names) + table.workload
+    order = np.argsort(place, kind="stable")
+    return order if bool((np.diff(place[order]) > 0).all()) else None
 
 
 def _reduce(name: str, values: Floats, starts: Ints) -> Floats:
@@ -222,9 +260,9 @@ def fill_holes(table: Table, bridge: int) -> Table:
     are carried and the use is unknown. What comes and goes did not run while it was gone.
     """
     keys = [np.nan_to_num(table.values[name], nan=-1.0) for name in REQUESTS]
-    order = np.lexsort((table.bucket, *keys, table.workload))
-    if len(order) < 2:
+    if len(table.bucket) < 2 or _is_whole(table, keys):
         return table
+    order = np.lexsort((table.bucket, *keys, table.workload))
     bucket = table.bucket[order]
     is_same = np.logical_and.reduce([np.diff(part[order]) == 0 for part in (table.workload, *keys)])
     length = np.diff(bucket) - 1
@@ -245,9 +283,27 @@ def fill_holes(table: Table, bridge: int) -> Table:
     )
 
 
+def _is_whole(table: Table, keys: Sequence[Floats]) -> bool:
+    """True where each workload's pods have one shape and one entry for each step from its first to its last: then nothing is missing."""
+    entries = np.arange(len(table.bucket))
+    counts = np.bincount(table.workload)
+    first, last = np.zeros_like(counts), np.zeros_like(counts)
+    first[table.workload[::-1]], last[table.workload] = entries[::-1], entries
+    is_sorted = bool((np.diff(table.bucket) >= 0).all())
+    is_filled = bool((counts[counts > 0] == (table.bucket[last] - table.bucket[first] + 1)[counts > 0]).all())
+    has_one_shape = all(bool((key == key[first][table.workload]).all()) for key in keys)
+    return is_sorted and is_filled and has_one_shape and _is_alone(table)
+
+
+def _is_alone(table: Table) -> bool:
+    """True where no workload has two entries in one step; the table is sorted by step."""
+    place = table.bucket * (int(table.workload.max()) + 1) + table.workload
+    return len(np.unique(place)) == len(place) if (np.diff(place) <= 0).any() else True
+
+
 def _filler(values: Mapping[str, Floats], source: Ints, is_unknown: Bools) -> dict[str, Floats]:
     carried = {name: column[source] for name, column in values.items()}
-    return {name: np.where(is_unknown, np.nan, column) if name in USED else column for name, column in carried.items()}
+    return {name: np.where(is_unknown, np.nan, column) if name in {*USED, *GPU_SIGNALS} else column for name, column in carried.items()}
 
 
 def _is_steady(bucket: Ints, is_same: Bools) -> Bools:
@@ -264,6 +320,5 @@ def _node_counts(nodes: Mapping[int, float] | None, grid: Grid) -> Floats | None
     if nodes is None:
         return None
     counts = np.full(grid.steps, np.nan)
-    for at, count in nodes.items():
-        counts[(at - grid.start) // grid.step] = count
+    counts[grid.index(np.fromiter(nodes, dtype=np.int64, count=len(nodes)))] = np.fromiter(nodes.values(), dtype=np.float64)
     return counts

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+JOBS = frozenset({"Job", "CronJob"})
+"""Kinds whose pods come to an end, and can wait for their beginning."""
 RECENT_SECONDS = 7 * 86400
 """How old a budget or a volume may be and still say something about now."""
 
@@ -45,6 +47,12 @@ class Drain:
     """By its PodDisruptionBudgets; -1 = none covers it, None = not read."""
     has_local_volume: bool | None = None
     """A hostPath, or an emptyDir on disk; None = not read."""
+    has_own_node: bool | None = None
+    """True = required anti-affinity keeps two of its pods off one node; None = not read."""
+    grace_seconds: int | None = None
+    """How long its slowest pod may take to stop; None = not read."""
+    pinned: Mapping[str, str] | None = None
+    """Node labels that its pods require; None = not read."""
 
     @property
     def is_read(self) -> bool:
@@ -84,6 +92,20 @@ class Demand:
     source: str = "measured usage"
     drains: Mapping[str, Drain] = field(default_factory=dict)
     """Workload → what was read of it within the newest `RECENT_SECONDS`; one that is missing was not read."""
+    zones: tuple[str, ...] | None = None
+    """Availability zones of its nodes, newest day; None = not read."""
+    makers: frozenset[str] | None = None
+    """Who made its nodes beside the pool, for example "karpenter"; empty = nobody else, None = not read."""
+    gpu_tensor_used: Floats | None = None
+    """[row, step] thousandths, of the row's busiest GPU; so are DRAM and FP64. None = never measured, as of each GPU signal."""
+    gpu_dram_used: Floats | None = None
+    gpu_fp64_used: Floats | None = None
+    gpu_power: Floats | None = None
+    """[row, step] watts of the row's hottest GPU."""
+    gpu_link_used: Floats | None = None
+    """[row, step] NVLink traffic; 0 = none."""
+    gpu_models: frozenset[str] = frozenset()
+    """Of its nodes, in the exporter's words; empty = not read."""
 
     @property
     def runs(self) -> Bools:
@@ -135,6 +157,11 @@ class Demand:
             if name in recorded:
                 known &= self._known(getattr(self, name))
         return known
+
+    def known_share(self, name: str) -> float:
+        """Share of the pod-steps in which a measure is known; 1 where no pod ever ran."""
+        values = getattr(self, name)[self.runs]
+        return float((~np.isnan(values)).mean()) if values.size else 1.0
 
     @property
     def coverage(self) -> float:

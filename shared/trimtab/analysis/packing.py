@@ -3,6 +3,7 @@
 Two bounds are cheap for all steps at once: no packing can do with less than `lower`, and giving each workload nodes of its own never
 takes more than `upper`. Only steps where the two differ, and only when the difference matters to the question asked, are packed for
 real: first fit, largest pods first, over CPU, memory, GPUs and pod slots, with the DaemonSets' share already taken from every node.
+Steps with the same pods are packed once.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from itertools import count
 import numpy as np
 
 from trimtab.analysis.demand import Bools, Demand, Floats, Ints, Overhead
+from trimtab.analysis.first_fit import first_fit, first_fit_alike
 from trimtab.records import InstanceType
 
 CPU_CEILING = 0.90
@@ -30,6 +32,8 @@ class Node:
     gpu: float
     """Thousandths of a GPU."""
     pods: float
+    cpu_ceiling: float = CPU_CEILING
+    memory_ceiling: float = MEMORY_CEILING
 
     @property
     def offers(self) -> tuple[float, float, float, float]:
@@ -62,21 +66,47 @@ class Items:
     """[dimension, measured step]"""
     cpu_used: Floats
     memory_used: Floats
+    alike: Ints
+    """[measured step] steps with the same number have the same pods."""
+    shapes: Floats | None = None
+    """[dimension, row] where the pods of a row never change their size; else None."""
 
 
 def items_of(demand: Demand) -> Items:
     """The measured steps of a demand. A dimension that its source never records takes no room."""
     steps: Ints = np.flatnonzero(demand.measured())
     needs = (demand.cpu_need(), demand.memory_need(), demand.gpu_need(), np.ones_like(demand.pods))
-    counts, sizes = demand.pods[:, steps], np.stack([np.where(demand.runs, np.nan_to_num(need), 0.0)[:, steps] for need in needs])
+    counts = demand.pods[:, steps]
+    sizes = np.stack([np.where(demand.runs, np.nan_to_num(need), 0.0)[:, steps] for need in needs])
+    shapes = _shapes(counts, sizes)
     return Items(
         steps=steps,
         counts=counts,
         sizes=sizes,
-        totals=(counts * sizes).sum(axis=1),
+        totals=(counts * sizes).sum(axis=1) if shapes is None else shapes @ counts,
         cpu_used=np.nan_to_num(demand.cpu_used[:, steps]).sum(axis=0),
         memory_used=np.nan_to_num(demand.memory_used[:, steps]).sum(axis=0),
+        alike=np.arange(len(steps)) if shapes is None else _alike(counts),
+        shapes=shapes,
     )
+
+
+def _shapes(counts: Floats, sizes: Floats) -> Floats | None:
+    """[dimension, row] the size that all pods of a row have in all steps, or None where one of them ever has another."""
+    highest: Floats = sizes.max(axis=2, initial=0.0)
+    return highest if bool(((sizes == highest[:, :, None]) | (counts == 0)).all()) else None
+
+
+def _alike(counts: Floats) -> Ints:
+    """[step] which of the distinct columns each one is: read as one number where that is exact, as bytes where it is not."""
+    radix = counts.max(axis=1, initial=0.0) + 1.0
+    is_exact = bool((counts == np.floor(counts)).all()) and float(np.log2(radix).sum()) < 62
+    if is_exact:
+        places = np.append(1, np.cumprod(radix.astype(np.int64))[:-1])[: len(counts)]
+        keys = places @ counts.astype(np.int64)
+    else:
+        keys = np.ascontiguousarray(counts.T).view([("", counts.dtype)] * len(counts)).ravel() if len(counts) else np.zeros(counts.shape[1])
+    return np.unique(keys, return_inverse=True)[1].astype(np.int64).ravel()
 
 
 class NodesNeeded:
@@ -86,16 +116,19 @@ class NodesNeeded:
         """Compute both bounds for every measured step."""
         self.node = node
         self.steps = items.steps
-        self._counts, self._sizes = items.counts, items.sizes
+        self._items = items
         self.load = np.stack([_in_nodes(total, offer) for total, offer in zip(items.totals, node.offers, strict=True)])
         """[dimension, measured step] demand in nodes, as if pods were sand."""
-        used = np.maximum(_in_nodes(items.cpu_used, CPU_CEILING * node.cpu), _in_nodes(items.memory_used, MEMORY_CEILING * node.memory))
+        used = np.maximum(
+            _in_nodes(items.cpu_used, node.cpu_ceiling * node.cpu), _in_nodes(items.memory_used, node.memory_ceiling * node.memory)
+        )
         self.fullest = np.fmax(self.load.max(axis=0, initial=0.0), used)
         """[measured step] the fullest dimension, in nodes and fractions of a node."""
-        fits = _fits(self._sizes, np.array(node.offers))
+        sizes = items.sizes if items.shapes is None else items.shapes[:, :, None]
+        fits = _fits(sizes, np.array(node.offers))
         self._floor = np.ceil(used - 1e-9)
-        self.lower = np.maximum(_lower(self._counts, self._sizes, self.load, node), self._floor)
-        self.upper = np.maximum(_upper(self._counts, fits), self.lower)
+        self.lower = np.maximum(_lower(items, self.load, node), self._floor)
+        self.upper = np.maximum(_upper(items.counts, fits), self.lower)
         self.lower = np.where(np.isinf(self.upper), np.inf, self.lower)
 
     def exact(self, wanted: Bools | None = None) -> Floats:
@@ -138,15 +171,25 @@ class NodesNeeded:
         if not len(chosen):
             return
         width = at_most or int(self.upper[chosen].max())
+        _, first, back = np.unique(self._items.alike[chosen], return_index=True, return_inverse=True)
+        need = np.maximum(self._packed(chosen[first], width)[back.ravel()], self._floor[chosen])
+        is_settled = np.isfinite(need) | (at_most is None)
+        settled = np.clip(need, self.lower[chosen], self.upper[chosen])
+        self.lower[chosen] = np.where(is_settled, settled, width + 1)
+        self.upper[chosen] = np.where(is_settled, settled, self.upper[chosen])
+
+    def _packed(self, steps: Ints, width: int) -> Floats:
+        """[of these steps] nodes that first fit takes, infinite beyond `width`; some steps at a time, so that they stay in the cache."""
+        items, offers = self._items, np.array(self.node.offers)
         chunk = max(1, _CELLS // width)
-        offers = np.array(self.node.offers)
-        for at in range(0, len(chosen), chunk):
-            part = chosen[at : at + chunk]
-            need = np.maximum(first_fit(self._counts[:, part], self._sizes[:, :, part], offers, width), self._floor[part])
-            is_settled = np.isfinite(need) | (at_most is None)
-            settled = np.clip(need, self.lower[part], self.upper[part])
-            self.lower[part] = np.where(is_settled, settled, width + 1)
-            self.upper[part] = np.where(is_settled, settled, self.upper[part])
+        need = np.empty(len(steps))
+        for at in range(0, len(steps), chunk):
+            part = steps[at : at + chunk]
+            if items.shapes is not None:
+                need[at : at + chunk] = first_fit_alike(items.counts[:, part], items.shapes, offers, width)
+            else:
+                need[at : at + chunk] = first_fit(items.counts[:, part], items.sizes[:, :, part], offers, width)
+        return need
 
 
 def _in_nodes(total: Floats, offer: float) -> Floats:
@@ -168,53 +211,12 @@ def _upper(counts: Floats, fits: Floats) -> Floats:
     return total
 
 
-def _lower(counts: Floats, size: Floats, load: Floats, node: Node) -> Floats:
+def _lower(items: Items, load: Floats, node: Node) -> Floats:
     """No less than the fullest dimension, and no two pods that each take more than half of one."""
-    offers = np.array(node.offers)[:, None, None]
-    large = np.where(size > offers / 2, counts, 0.0).sum(axis=1)
+    offers = np.array(node.offers)[:, None]
+    if items.shapes is not None:
+        large = (items.shapes > offers / 2).astype(np.float64) @ items.counts
+    else:
+        large = np.where(items.sizes > offers[:, :, None] / 2, items.counts, 0.0).sum(axis=1)
     bound: Floats = np.maximum(np.ceil(load - 1e-9).max(axis=0, initial=0.0), large.max(axis=0, initial=0.0))
     return bound
-
-
-# ── The real packer, many steps at once ──────────────────────────────────────────────────────────────────────────────
-def first_fit(counts: Floats, size: Floats, offers: Floats, width: int) -> Floats:
-    """[step] nodes that first fit takes, the row with the largest pods first; infinite where `width` nodes are not enough."""
-    counts, size = _largest_first(counts, size, offers)
-    asked = [index for index in range(len(offers)) if _may_run_out(counts, size[index], offers[index])]
-    if not asked:
-        return np.where(counts.sum(axis=0) > 0, 1.0, 0.0)
-    free = [np.full((width, counts.shape[1]), offers[index]) for index in asked]
-    is_used = np.zeros((width, counts.shape[1]), dtype=np.bool_)
-    left_over = np.zeros(counts.shape[1])
-    for row, wanted in enumerate(counts):
-        needs = [size[index, row] for index in asked]
-        fits = _fits_on(free, needs, wanted)
-        before = np.cumsum(fits, axis=0) - fits
-        taken = np.clip(wanted - before, 0.0, fits)
-        free = [room - taken * need for room, need in zip(free, needs, strict=True)]
-        is_used |= taken > 0
-        left_over += wanted - taken.sum(axis=0)
-    nodes: Floats = np.where(left_over > 0, np.inf, is_used.sum(axis=0))
-    return nodes
-
-
-def _may_run_out(counts: Floats, size: Floats, offer: float) -> bool:
-    """False where one node alone could hold all of every step in this dimension: then it never decides."""
-    return bool(((counts * size).sum(axis=0) > offer).any())
-
-
-def _fits_on(free: list[Floats], needs: list[Floats], wanted: Floats) -> Floats:
-    """[node, step] how many of the wanted pods each node still holds."""
-    fits = np.broadcast_to(wanted, free[0].shape).copy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for room, need in zip(free, needs, strict=True):
-            np.minimum(fits, np.where(need > 0, np.floor(room / need + 1e-9), np.inf), out=fits)
-    return np.maximum(fits, 0.0)
-
-
-def _largest_first(counts: Floats, size: Floats, offers: Floats) -> tuple[Floats, Floats]:
-    """Rows of each step ordered by their pods' largest share of a node; pod slots do not count as size."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(size[:-1] > 0, size[:-1] / offers[:-1, None, None], 0.0).max(axis=0)
-    order = np.argsort(-share, axis=0, kind="stable")
-    return np.take_along_axis(counts, order, axis=0), np.take_along_axis(size, order[None], axis=1)

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from trimtab.cli import audit, changes, cost, demo, export, forecasts, history, operate, owners, usage
+from trimtab.cli import audit, backtest, changes, collect, cost, demo, export, forecasts, history, operate, owners, usage
 from trimtab.cli.output import say
 from trimtab.errors import TrimtabError
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (demo, cost, export, usage, changes, audit, forecasts, history, operate, owners):
+for group in (demo, cost, export, usage, collect, changes, backtest, audit, forecasts, history, operate, owners):
     group.register(app)
 
 

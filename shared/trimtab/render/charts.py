@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from trimtab.records import ChartPoint, Evidence
 
@@ -24,7 +24,12 @@ def demand_chart(evidence: Evidence, width: int = WIDTH, height: int = HEIGHT) -
 
     Lines of plain letters to put into a fence; "" where there is nothing to draw.
     """
-    columns = _columns(evidence.chart, width)
+    return chart_of(evidence.chart, evidence.start, evidence.end, width, height)
+
+
+def chart_of(points: Sequence[ChartPoint], start: datetime, end: datetime, width: int = WIDTH, height: int = HEIGHT) -> str:
+    """The same of points that no finding holds."""
+    columns = _columns(points, width)
     top = max((value for column in columns for value in (column.demand or 0, column.old, column.new)), default=0.0)
     if not columns or top <= 0:
         return ""
@@ -33,7 +38,7 @@ def demand_chart(evidence: Evidence, width: int = WIDTH, height: int = HEIGHT) -
     labels = [f"{_short((height - index) * step):>6} |" for index in range(height)]
     notes = _notes(columns, height, step)
     lines = [f"{label}{row}{notes.get(index, '')}".rstrip() for index, (label, row) in enumerate(zip(labels, rows, strict=True))]
-    return "\n".join([*lines, f"{'0':>6} +{'-' * len(columns)}", _dates(evidence, len(columns))])
+    return "\n".join([*lines, f"{'0':>6} +{'-' * len(columns)}", _dates(start, end, len(columns))])
 
 
 def _columns(points: Sequence[ChartPoint], width: int) -> list[_Column]:
@@ -82,7 +87,7 @@ def _short(value: float) -> str:
     return f"{value:.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
 
 
-def _dates(evidence: Evidence, width: int) -> str:
-    first, last = f"{evidence.start:%b %d}", f"{evidence.end - timedelta(seconds=1):%b %d}"
+def _dates(start: datetime, end: datetime, width: int) -> str:
+    first, last = f"{start:%b %d}", f"{end - timedelta(seconds=1):%b %d}"
     gap = max(1, width - len(first) - len(last))
     return f"{'':>8}{first}{' ' * gap}{last}"
