@@ -10,8 +10,9 @@ import duckdb
 import numpy as np
 import pytest
 
+from trimtab.adapters.demand_trace import read_trace
 from trimtab.adapters.duckdb import DuckDb
-from trimtab.adapters.lake_usage import LakeUsage, read_trace
+from trimtab.adapters.lake_usage import LakeUsage
 from trimtab.analysis.backtest import backtest
 from trimtab.analysis.demand import Demand, Drain
 from trimtab.errors import BadInput

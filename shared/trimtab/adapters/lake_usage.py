@@ -1,18 +1,22 @@
 """Measured demand from the lake's usage table: SQL adds up each workload's equal pods per hour, and only then do rows leave the engine."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import cast
 
-from trimtab.analysis.assembly import UsageRow, from_rows
+from trimtab.adapters.lake_quotas import namespaces_of, quota_demand
+from trimtab.adapters.lake_volumes import volumes
+from trimtab.adapters.lake_workloads import workloads
+from trimtab.analysis.assembly import Machines, UsageRow, from_rows
 from trimtab.analysis.demand import RECENT_SECONDS, Demand, Drain
-from trimtab.analysis.trace import from_trace
-from trimtab.errors import BadInput
+from trimtab.analysis.quota_demand import QuotaDemand, added, matching
+from trimtab.analysis.volumes import VolumeUse
+from trimtab.analysis.workload_use import Workloads
 from trimtab.ports import Engine, Lake
-from trimtab.records import ClusterUid
-from trimtab.tables import scan, text_literal
+from trimtab.records import ClusterUid, Quota
+from trimtab.tables import scan
 
 HOUR = 3600
 RECENT = timedelta(seconds=RECENT_SECONDS)
@@ -23,18 +27,21 @@ DEMAND_SQL = """
 SELECT CAST(epoch("hour") AS BIGINT) AS at, namespace || '/' || workload AS name, any_value(coalesce(workload_kind, '')) AS kind,
   count(*) AS pods, count(*) FILTER (WHERE coalesce(pending, false)) AS waiting,
   cpu_request, memory_request, coalesce(gpu_request, 0) AS gpu,
-  {cpu}, {memory}, {compute}, {fullest}
+  {cpu}, {memory}, {compute}, {fullest}, {tensor}, {dram}, {fp64}, {power}, {link}
 FROM ({usage}) WHERE cluster_uid = $cluster AND pool = $pool AND "hour" >= $start AND "hour" < $end AND pod IS NOT NULL
 GROUP BY ALL ORDER BY ALL"""
 
 # The newest hour that is known of all pods of a workload; one of them that no budget lets go, or whose data is local, speaks for all.
 DRAINS_SQL = """
-SELECT name, arg_max(allowed, "hour"), arg_max(is_local, "hour")
+SELECT name, arg_max(allowed, "hour"), arg_max(is_local, "hour"), arg_max(has_own, "hour"), arg_max(grace, "hour"), arg_max(pins, "hour")
 FROM (
   SELECT "hour", namespace || '/' || workload AS name,
     CASE WHEN bool_or(disruptions_allowed = 0) THEN 0 WHEN bool_or(disruptions_allowed IS NULL) THEN NULL
       ELSE coalesce(min(disruptions_allowed) FILTER (disruptions_allowed >= 0), -1) END AS allowed,
-    CASE WHEN bool_or(local_volume) THEN true WHEN bool_or(local_volume IS NULL) THEN NULL ELSE false END AS is_local
+    CASE WHEN bool_or(local_volume) THEN true WHEN bool_or(local_volume IS NULL) THEN NULL ELSE false END AS is_local,
+    CASE WHEN bool_or(own_node) THEN true WHEN bool_or(own_node IS NULL) THEN NULL ELSE false END AS has_own,
+    CASE WHEN bool_or(grace_seconds IS NULL) THEN NULL ELSE max(grace_seconds) END AS grace,
+    CASE WHEN bool_or(pinned IS NULL) THEN NULL ELSE list(DISTINCT pinned ORDER BY pinned) END AS pins
   FROM ({usage}) WHERE cluster_uid = $cluster AND pool = $pool AND "hour" >= $start AND "hour" < $end AND pod IS NOT NULL
     AND workload_kind IS DISTINCT FROM 'DaemonSet'
   GROUP BY ALL)
@@ -44,6 +51,12 @@ NODES_SQL = """
 SELECT CAST(epoch("hour") AS BIGINT), CAST(sum(seconds) AS DOUBLE) / 3600
 FROM ({usage}) WHERE cluster_uid = $cluster AND pool = $pool AND "hour" >= $start AND "hour" < $end AND pod IS NULL AND asset IS NULL
 GROUP BY 1 ORDER BY 1"""
+
+# More zones and more makers only ever make advice more careful, so whatever was read of any node counts.
+MACHINES_SQL = """
+SELECT list(DISTINCT zone ORDER BY zone) FILTER (zone <> ''), list(DISTINCT managed_by ORDER BY managed_by) FILTER (managed_by IS NOT NULL),
+  list(DISTINCT gpu_model ORDER BY gpu_model) FILTER (gpu_model <> '')
+FROM ({usage}) WHERE cluster_uid = $cluster AND pool = $pool AND "hour" >= $start AND "hour" < $end AND pod IS NULL AND asset IS NULL"""
 
 CLUSTERS_SQL = "SELECT DISTINCT cluster_slug, cluster_uid FROM ({usage}) ORDER BY 1, 2"
 
@@ -55,11 +68,23 @@ def _known(column: str, function: str, otherwise: str = "") -> str:
 
 
 _NO_GPU = "AND coalesce(gpu_request, 0) > 0"
+
+
+def _of_gpus(column: str) -> str:
+    """The same for a signal of GPUs; NULL of pods that have none."""
+    return f"CASE WHEN bool_or(coalesce(gpu_request, 0) > 0) THEN {_known(column, 'max')} END"
+
+
 MEASURES = {
     "cpu": _known("cpu_used_max", "sum"),
     "memory": _known("memory_used_max", "sum"),
     "compute": _known("gpu_compute_used_max", "sum", _NO_GPU),
     "fullest": _known("gpu_memory_used_max", "max", _NO_GPU),
+    "tensor": _of_gpus("gpu_tensor_used_max"),
+    "dram": _of_gpus("gpu_dram_used_max"),
+    "fp64": _of_gpus("gpu_fp64_used_max"),
+    "power": _of_gpus("gpu_power_max"),
+    "link": _of_gpus("gpu_link_used_max"),
 }
 
 
@@ -72,6 +97,10 @@ class LakeUsage:
     _slugs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _version: int | None = None
 
+    def at(self, version: int) -> "LakeUsage":
+        """The same, as the usage table was at that version; asking it raises Gone where that is no longer kept."""
+        return LakeUsage(self.lake.at("usage", version), self.engine)
+
     def demand(self, cluster_uid: ClusterUid, pool: str, start: datetime, end: datetime) -> Demand | None:
         """What ran and waited on the pool, from the first hour that was measured to `end`; None = nothing was measured at all."""
         usage = self._usage(cluster_uid, start, end)
@@ -83,8 +112,9 @@ class LakeUsage:
             nodes = session.rows(NODES_SQL.format(usage=usage), parameters)
             recent = _parameters(cluster_uid, pool, max(start, end - RECENT), end)
             drains = _drains(session.rows(DRAINS_SQL.format(usage=usage), recent))
+            machines = _machines(session.rows(MACHINES_SQL.format(usage=usage), recent))
         measured = (_row(row) for row in rows)
-        return from_rows(measured, start=start, end=end, step=HOUR, nodes=_counts(nodes), drains=drains, source=SOURCE)
+        return from_rows(measured, start=start, end=end, step=HOUR, nodes=_counts(nodes), drains=drains, machines=machines, source=SOURCE)
 
     def nodes_seen(self, cluster_uid: ClusterUid, pool: str, start: datetime, end: datetime) -> float | None:
         """Node-hours seen per hour of the window that has any; None = no node was reported."""
@@ -94,6 +124,40 @@ class LakeUsage:
         with self.engine.session() as session:
             counts = _counts(session.rows(NODES_SQL.format(usage=usage), _parameters(cluster_uid, pool, start, end)))
         return sum(counts.values()) / len(counts) if counts else None
+
+    def quota_demand(self, quota: Quota, start: datetime, end: datetime) -> QuotaDemand | None:
+        """What the pods that count against a quota ask for, over all its clusters; None = one of them was not measured at all.
+
+        Raises BadInput where a pattern of its namespaces cannot be used.
+        """
+        parts = [self._counted(uid, quota.namespaces, start, end) for uid in quota.clusters or (quota.cluster_uid,)]
+        known = [part for part in parts if part is not None]
+        return added(known) if known and len(known) == len(parts) else None
+
+    def _counted(self, uid: ClusterUid, namespaces: Sequence[str], start: datetime, end: datetime) -> QuotaDemand | None:
+        usage = self._usage(uid, start, end)
+        if usage is None:
+            return None
+        window = _window(uid, start, end)
+        with self.engine.session() as session:
+            found = matching(namespaces, namespaces_of(session, usage, window))
+            return quota_demand(session, usage, window, found, SOURCE)
+
+    def workloads(self, cluster_uid: ClusterUid, start: datetime, end: datetime) -> Workloads | None:
+        """The workloads that ask for most that they do not use, and those in trouble; None = nothing was measured at all."""
+        usage = self._usage(cluster_uid, start, end)
+        if usage is None:
+            return None
+        with self.engine.session() as session:
+            return workloads(session, usage, _window(cluster_uid, start, end), _plain(max(start, end - RECENT)), SOURCE)
+
+    def volumes(self, cluster_uid: ClusterUid, start: datetime, end: datetime) -> tuple[VolumeUse, ...]:
+        """The largest volumes of a cluster, each over its hours; () = none was reported."""
+        usage = self._usage(cluster_uid, start, end)
+        if usage is None:
+            return ()
+        with self.engine.session() as session:
+            return volumes(session, usage, _window(cluster_uid, start, end))
 
     def _usage(self, cluster_uid: ClusterUid, start: datetime, end: datetime) -> str | None:
         """A query over the files of that cluster and those days; None where there are none."""
@@ -126,24 +190,12 @@ class LakeUsage:
         return slugs
 
 
-def read_trace(engine: Engine, path: Path) -> dict[str, Demand]:
-    """Pool → demand, from a demand trace on disk (CSV or Parquet). Raises BadInput that names the file, and row and column."""
-    suffix = path.suffix.lower()
-    readers = {".csv": "read_csv({path}, header = true, all_varchar = true)", ".parquet": "read_parquet({path})"}
-    if suffix not in readers:
-        raise BadInput(f"{path.name}: a demand trace is a .csv or .parquet file")
-    source = readers[suffix].format(path=text_literal(str(path)))
-    with engine.session() as session:
-        names = [str(row[0]) for row in session.rows(f"SELECT column_name FROM (DESCRIBE SELECT * FROM {source})")]
-        # Times as text: handing times with a zone to Python would need one more library.
-        times = "REPLACE (CAST(timestamp AS VARCHAR) AS timestamp)" if "timestamp" in names else ""
-        rows = session.rows(f"SELECT * {times} FROM {source}")
-    columns: Mapping[str, Sequence[object]] = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
-    return from_trace(columns, source=path.name)
-
-
 def _parameters(cluster_uid: ClusterUid, pool: str, start: datetime, end: datetime) -> dict[str, object]:
     return {"cluster": cluster_uid, "pool": pool, "start": _plain(start), "end": _plain(end)}
+
+
+def _window(cluster_uid: ClusterUid, start: datetime, end: datetime) -> dict[str, object]:
+    return {"cluster": cluster_uid, "start": _plain(start), "end": _plain(end)}
 
 
 def _plain(at: datetime) -> datetime:
@@ -153,7 +205,7 @@ def _plain(at: datetime) -> datetime:
 
 
 def _row(row: tuple[object, ...]) -> UsageRow:
-    at, name, kind, pods, waiting, cpu, memory, gpu, cpu_used, memory_used, compute, fullest = row
+    at, name, kind, pods, waiting, cpu, memory, gpu, cpu_used, memory_used, compute, fullest, tensor, dram, fp64, power, link = row
     return UsageRow(
         at=int(cast("int", at)),
         workload=str(name),
@@ -167,6 +219,11 @@ def _row(row: tuple[object, ...]) -> UsageRow:
         memory_used=_number(memory_used),
         gpu_compute_used=_number(compute),
         gpu_memory_used=_number(fullest),
+        gpu_tensor_used=_number(tensor),
+        gpu_dram_used=_number(dram),
+        gpu_fp64_used=_number(fp64),
+        gpu_power=_number(power),
+        gpu_link_used=_number(link),
     )
 
 
@@ -175,9 +232,33 @@ def _drains(rows: Sequence[tuple[object, ...]]) -> dict[str, Drain]:
         str(name): Drain(
             disruptions_allowed=None if allowed is None else int(cast("int", allowed)),
             has_local_volume=None if is_local is None else bool(is_local),
+            has_own_node=None if has_own is None else bool(has_own),
+            grace_seconds=None if grace is None else int(cast("int", grace)),
+            pinned=None if pins is None else _pinned(cast("list[str]", pins)),
         )
-        for name, allowed, is_local in rows
+        for name, allowed, is_local, has_own, grace, pins in rows
     }
+
+
+def _pinned(texts: Sequence[str]) -> dict[str, str]:
+    """All labels that any of its pods requires; what cannot be read as labels is one that nobody has."""
+    found: dict[str, str] = {}
+    for text in texts:
+        try:
+            labels = json.loads(text)
+        except ValueError:
+            labels = None
+        found |= {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else {"unreadable": text[:60]}
+    return found
+
+
+def _machines(rows: Sequence[tuple[object, ...]]) -> Machines:
+    zones, makers, models = rows[0] if rows else (None, None, None)
+    return Machines(
+        zones=tuple(cast("list[str]", zones)) if zones else None,
+        makers=frozenset(cast("list[str]", makers)) - {""} if makers is not None else None,
+        gpu_models=frozenset(cast("list[str]", models or [])),
+    )
 
 
 def _number(value: object) -> float | None:
@@ -188,4 +269,4 @@ def _counts(rows: Sequence[tuple[object, ...]]) -> dict[int, float]:
     return {int(cast("int", at)): float(cast("float", count)) for at, count in rows}
 
 
-__all__ = ["LakeUsage", "read_trace"]
+__all__ = ["LakeUsage"]

@@ -10,6 +10,8 @@ _STEP = log(1.25)
 _STAY = 0.75
 """In buckets: how far a target may drift before it leaves the bucket it was remembered in (0.5 = no hysteresis)."""
 
+_SUFFIXES = (("m", 0.001), ("Ki", 2.0**10), ("Mi", 2.0**20), ("Gi", 2.0**30))
+
 
 def fingerprint(finding: Finding, remembered: str = "") -> str:
     """Subject + rule + bucket of the target; `remembered` is kept while the target has not clearly left its bucket."""
@@ -25,11 +27,24 @@ def fingerprint(finding: Finding, remembered: str = "") -> str:
 
 def _place(finding: Finding) -> float | None:
     """Where the target stands on a scale whose steps are a quarter; None for a target that is not a number."""
-    try:
-        target = float(finding.changes[0].new)
-    except ValueError:
+    target = _number(finding.changes[0].new)
+    if target is None:
         return None
     return log(target) / _STEP if target > 0 else -1.0
+
+
+def _number(text: str) -> float | None:
+    """A plain number or a Kubernetes quantity: 6, 250m, 512Mi."""
+    for suffix, unit in _SUFFIXES:
+        if text.endswith(suffix):
+            text, scale = text.removesuffix(suffix), unit
+            break
+    else:
+        scale = 1.0
+    try:
+        return float(text) * scale
+    except ValueError:
+        return None
 
 
 def _hash(finding: Finding, bucket: str) -> str:
