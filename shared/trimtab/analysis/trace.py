@@ -33,7 +33,9 @@ MOST = 1e9
 MILLISECONDS = 10**11
 """Seconds beyond this are the year 5138: somebody counts in milliseconds."""
 JUMP = 20
-"""A grid with so many times more steps than there are moments comes from a clock that was wrong."""
+"""A grid with so many times more steps than there are moments comes from a clock that was wrong, if it is long;"""
+LONG = 400 * 86400
+"""in seconds: within this time a trace just has gaps, and what is not measured is judged as such."""
 MOST_CELLS = 200_000_000
 """Rows × steps of one matrix: 1.6 GB."""
 
@@ -263,7 +265,7 @@ def _check_times(times: Floats, source: str) -> None:
 
 def _check_grid(grid: Grid, moments: Ints, times: Ints, rows: Ints, source: str) -> None:
     """A single wrong clock would stretch the grid over years."""
-    if grid.steps <= JUMP * len(moments) + 1000:
+    if grid.steps <= JUMP * len(moments) + 1000 or grid.steps * grid.step <= LONG:
         return
     widest = int(np.argmax(np.diff(moments)))
     before, after = moments[widest], moments[widest + 1]
