@@ -224,7 +224,7 @@ def estate(cost: Iterable[Row], usage: Iterable[Row] = (), *, root: Path | None 
     documents = KeptDocuments()
     (place / "spill").mkdir(exist_ok=True)
     engine = DuckDb(directories=(place,), scratch=place / "spill", memory_mb=256)
-    settings = SimpleNamespace(memory_mb=memory_mb)
+    settings = SimpleNamespace(memory_mb=memory_mb, palette_url=None)
     touched = SimpleNamespace(
         settings=settings, lake=lake, documents=documents, engine=engine, catalog=OneType(), log=Quiet(), progress=Silent()
     )

@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from trimtab.records import (
+    AuditEntry,
     Break,
     Cloud,
     Cluster,
@@ -18,22 +19,32 @@ from trimtab.records import (
     Commit,
     CommitSha,
     Entry,
+    Estimate,
     ForgeRules,
     InstanceType,
     Json,
+    MeasuredUse,
     Merged,
     MergeRefused,
     MetricSeries,
+    Pool,
+    PrivateRate,
     PullRequest,
+    Quota,
+    Refusal,
     Review,
 )
 from trimtab.render.wording import Wording
 
 if TYPE_CHECKING:
     from trimtab.analysis.demand import Demand
+    from trimtab.analysis.quota_demand import QuotaDemand
+    from trimtab.analysis.volumes import VolumeUse
+    from trimtab.analysis.workload_use import Workloads
     from trimtab.attribution.suggest import Example, OwnerModel
     from trimtab.settings import Settings
     from trimtab.sources.billing_history import HistoryDay
+    from trimtab.sources.kube_objects import KubeObjects
 
 
 # ── The store ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,6 +161,9 @@ class Lake(Protocol):
         None = somebody changed one of them after `since`: read again, make the rows again. For rows that merge, as late usage does.
         """
 
+    def at(self, table: str, version: int) -> "Lake":
+        """The lake as it was when that table had that version, for reading; which raises Gone where that is no longer kept."""
+
     def version(self, table: str) -> int | None:
         """Current version; None = no such table yet."""
 
@@ -223,6 +237,17 @@ class Session(Protocol):
 
 
 @runtime_checkable
+class Columnar(Protocol):
+    """A session that can hand over numbers column by column, for what is computed on them and not row by row."""
+
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+        """As Session."""
+
+    def columns(self, sql: str) -> Mapping[str, Any]:
+        """Column → its values as a numpy array of doubles, NaN where NULL."""
+
+
+@runtime_checkable
 class Watched(Protocol):
     """A session that can say how far a long statement is."""
 
@@ -243,10 +268,28 @@ class Palette(Protocol):
     """Spectro Cloud Palette, read-only."""
 
     def clusters(self) -> tuple[Cluster, ...]:
-        """Every cluster of the tenant with its live pools."""
+        """Every cluster of the tenant with its live pools, as of at most a minute ago."""
 
     def cluster(self, uid: ClusterUid) -> Cluster | None:
-        """One cluster read now; None = gone."""
+        """One cluster read now; None = gone, or of a kind that `left_alone` names."""
+
+    def left_alone(self) -> tuple[Refusal, ...]:
+        """The clusters that are recognized and never touched (edge, vSphere, MAAS, virtual, imported …), each with why; pool is "*"."""
+
+    def quotas(self, uid: ClusterUid) -> tuple[Quota, ...]:
+        """Quotas that hold on a cluster: of its namespaces, of workspaces it is in, of virtual clusters it hosts."""
+
+    def estimate(self, uid: ClusterUid, pools: Sequence[Pool]) -> Estimate | None:
+        """What a cluster would cost per hour with these pools in place of its own of the same names; None = Palette cannot say."""
+
+    def private_rates(self, currency: str) -> tuple[PrivateRate, ...]:
+        """What the tenant set as the price of private capacity, one rate per private cluster; Palette's rates have no currency."""
+
+    def measured(self, uid: ClusterUid, start: datetime, end: datetime) -> tuple[MeasuredUse, ...]:
+        """CPU and memory use by hour, of pods where Palette has them, else of namespaces."""
+
+    def audits(self, since: datetime, until: datetime) -> tuple[AuditEntry, ...]:
+        """The audit trail between two times, oldest first."""
 
 
 class Catalog(Protocol):
@@ -266,8 +309,23 @@ class Catalog(Protocol):
 class Usage(Protocol):
     """Measured demand of pools."""
 
+    def at(self, version: int) -> "Usage":
+        """The same, as the usage table was at that version; asking it raises Gone where that is no longer kept."""
+
     def demand(self, cluster_uid: ClusterUid, pool: str, start: datetime, end: datetime) -> "Demand | None":
         """What ran and waited on the pool; None = nothing was measured at all."""
+
+    def quota_demand(self, quota: Quota, start: datetime, end: datetime) -> "QuotaDemand | None":
+        """What the pods that count against a quota ask for, over all its clusters; None = one of them was not measured at all.
+
+        Raises BadInput where a pattern of its namespaces cannot be used.
+        """
+
+    def workloads(self, cluster_uid: ClusterUid, start: datetime, end: datetime) -> "Workloads | None":
+        """The workloads that ask for most that they do not use, and those in trouble; None = nothing was measured at all."""
+
+    def volumes(self, cluster_uid: ClusterUid, start: datetime, end: datetime) -> "tuple[VolumeUse, ...]":
+        """The largest volumes of a cluster, each over its hours; () = none was reported."""
 
 
 # ── The hands ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -367,7 +425,20 @@ class Metrics(Protocol):
     """A Prometheus, or anything that speaks its API."""
 
     def range(self, query: str, start: datetime, end: datetime, step: int) -> tuple[MetricSeries, ...]:
-        """A PromQL query at start, start + step seconds, … end; NaN and infinities are left out, they measure nothing."""
+        """A PromQL query at start, start + step seconds, … end; NaN and infinities are left out, they measure nothing.
+
+        Raises Overloaded or TooLarge where a smaller question may be answered.
+        """
+
+    def now(self) -> datetime:
+        """What time the store has, so that an hour which is not over there is not taken for whole."""
+
+
+class Kubernetes(Protocol):
+    """One cluster's Kubernetes API, read only."""
+
+    def read(self, now: datetime) -> "KubeObjects":
+        """Everything there is to read, as of `now`; kinds that could not be read are named. Raises Upstream where none could."""
 
 
 class Learner(Protocol):
@@ -424,7 +495,8 @@ class Ports:
 
 
 __all__ = [
-    "Buckets", "Catalog", "Chat", "Compacting", "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Lake", "Learner", "Ledger", "Log",
+    "Buckets", "Catalog", "Chat", "Compacting", "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Kubernetes", "Lake",
+    "Learner", "Ledger", "Log",
     "MessageRef", "Metrics", "Palette", "Permit", "Ports", "Progress", "Session", "StoredObject", "Superseded",
     "Usage",
 ]  # fmt: skip

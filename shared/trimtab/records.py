@@ -228,6 +228,8 @@ class Finding:
     scores: "Scores | None" = None
     similar: tuple["PastCase", ...] = ()
     """The nearest recorded outcomes, nearest first; () = none was found, and the text says so."""
+    workload_kinds: tuple[str, ...] = ()
+    """Deployment, Job …: what ran there, by which past cases are compared; () = not known."""
     needs_person: str = ""
     """Why no scalar in Git says it (a new pool, a larger step): one sentence on what a person would do; "" = an edit does it."""
 
@@ -268,7 +270,7 @@ class Quota:
     namespaces: tuple[str, ...]
     """Whose pods count against it; one written between slashes is a regular expression, found anywhere in a name."""
     clusters: tuple[ClusterUid, ...] = ()
-    """Every cluster whose pods count against it, this one among them; () = this one alone, which of a workspace nobody can know."""
+    """Every cluster whose pods count against it, this one among them; () = this one alone."""
     cpu: Millicores | None = None
     memory: Bytes | None = None
     gpus: int | None = None
@@ -1111,6 +1113,8 @@ class Facts:
     auto_merges_today: int = 0
     open_count: int = 0
     stop_reason: str | None = None
+    alerts: tuple[str, ...] = ()
+    """Health alerts of its project that came in, and after which nobody has read the project again yet."""
     instance_gpus: int | None = None
     """GPUs of one node of the pool, from the catalog; None = unknown, which is never "none"."""
 

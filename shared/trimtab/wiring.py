@@ -23,6 +23,7 @@ from trimtab.adapters.lake_usage import LakeUsage
 from trimtab.adapters.learning import ScikitLearner
 from trimtab.adapters.localforge import LocalForge
 from trimtab.adapters.logs import JsonLog
+from trimtab.adapters.palette.catalog import PaletteCatalog
 from trimtab.adapters.palette.client import PaletteClient
 from trimtab.adapters.progress import Silent
 from trimtab.adapters.prometheus.client import PrometheusMetrics
@@ -57,6 +58,7 @@ def build(settings: Settings, *, log: Log | None = None, progress: Progress | No
     state = open_state(settings, nonce=lambda: secrets.token_hex(8))
     lake = DeltaLake(_lake_url(settings), scratch)
     engine = DuckDb(memory_mb=settings.memory_mb, directories=(scratch, *_lake_directory(settings)), scratch=scratch)
+    palette = PaletteClient.of(settings)
     return Ports(
         settings=settings,
         inbox=state.inbox,
@@ -66,8 +68,8 @@ def build(settings: Settings, *, log: Log | None = None, progress: Progress | No
         lake=lake,
         engine=engine,
         buckets=StoreBuckets(settings.mounts, access=_access(settings)),
-        palette=PaletteClient.of(settings),
-        catalog=BundledCatalog(),
+        palette=palette,
+        catalog=PaletteCatalog(palette) if palette.is_configured else BundledCatalog(),
         usage=LakeUsage(lake, engine),
         forge=forge_of(settings),
         chat=SlackChat.of(settings),

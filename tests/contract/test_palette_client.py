@@ -1,134 +1,21 @@
 """The Palette client against the published description of its API: what we ask and what the tests answer are both checked by it."""
 
 import json
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from trimtab.adapters.palette import protocol
-from trimtab.adapters.palette.client import ATTEMPTS, PaletteClient
+from tests.palette_description import wrong_answer, wrong_request
+from tests.palette_world import UID, World, pool
+from trimtab.adapters.palette import answers, protocol
+from trimtab.adapters.palette.api import ATTEMPTS
+from trimtab.adapters.palette.client import STILL_NEW, PaletteClient
+from trimtab.adapters.palette.pools import parse_config
 from trimtab.errors import BadInput, Refused, Upstream
-from trimtab.records import ClusterUid
+from trimtab.records import ClusterUid, Refusal
 from trimtab.settings import Settings
-
-API = json.loads((Path(__file__).parent / "palette_api.json").read_text())
-UID = ClusterUid("62a1c7d58b9e4f0012ab34cd")
-KEY = "palette-key"
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "boolean": bool,
-    "number": (int, float),
-}
-
-
-def mismatches(value: object, schema: dict[str, Any], place: str) -> Iterator[str]:
-    """Where a value differs from a schema of the description; keys that we do not use are not in it and count as wrong."""
-    schema = API["definitions"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
-    kind = schema.get("type", "object" if "properties" in schema else None)
-    if kind and (not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
-        yield f"{place}: {value!r} is not {kind}"
-        return
-    if "enum" in schema and value not in schema["enum"]:
-        yield f"{place}: {value!r} is none of {schema['enum']}"
-    if isinstance(value, dict):
-        yield from (f"{place}.{name}: missing" for name in schema.get("required", []) if name not in value)
-        for name, inner in value.items():
-            described = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
-            yield from [f"{place}.{name}: not described"] if described is None else mismatches(inner, described, f"{place}.{name}")
-    if isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from mismatches(inner, schema.get("items", {}), f"{place}[{number}]")
-
-
-def operation(method: str, path: str) -> dict[str, Any]:
-    for template, methods in API["paths"].items():
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
-            found: dict[str, Any] = methods[method.lower()]
-            return found
-    raise AssertionError(f"{path} is not in Palette's description")
-
-
-def pool(name: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "size": 3, "instanceType": "m5.large", "isControlPlane": False, **more}
-
-
-@dataclass
-class World:
-    """A tenant; every request and every answer is checked against the description."""
-
-    cloud_type: str = "eks"
-    pools: list[dict[str, Any]] = field(default_factory=lambda: [pool("workers")])
-    cluster_config: dict[str, Any] = field(default_factory=lambda: {"region": "us-east-1"})
-    repave: dict[str, Any] | None = field(default_factory=dict)
-    others: int = 0
-    seen: list[httpx.Request] = field(default_factory=list)
-    before: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        self.seen.append(request)
-        described = operation(request.method, request.url.path)
-        queries = {parameter["name"] for parameter in described["parameters"] if parameter["in"] == "query"}
-        assert set(request.url.params) <= queries
-        assert request.headers["apiKey"] == KEY
-        failed = self.before(request)
-        if failed is not None:
-            return failed
-        if request.method == "POST":
-            body = next(parameter for parameter in described["parameters"] if parameter["in"] == "body")
-            assert list(mismatches(json.loads(request.content), body["schema"], "request")) == []
-        reply = self.reply(request)
-        if reply is None:
-            return httpx.Response(404, json={"code": "ResourceNotFound", "message": "gone"})
-        assert list(mismatches(reply, described["responses"]["200"]["schema"], "reply")) == []
-        return httpx.Response(200, json=reply)
-
-    def reply(self, request: httpx.Request) -> dict[str, Any] | None:
-        path = request.url.path
-        if path.endswith("/search"):
-            return self.page(int(request.url.params.get("continue", "0")))
-        assert request.headers["ProjectUid"] == "project-1"
-        if path.endswith("/repave/status"):
-            return None if self.repave is None else {"spec": {"reasons": []}, "status": self.repave}
-        if path.endswith("/namespaces"):
-            return {"namespaces": [{"namespace": "web", "pvcCount": 0}, {"namespace": "kube-system"}]}
-        if path.startswith("/v1/cloudconfigs/"):
-            assert path == f"/v1/cloudconfigs/{self.cloud_type}/config-1"
-            return {"spec": {"clusterConfig": self.cluster_config, "machinePoolConfig": self.pools}}
-        return self.cluster() if UID in path else None
-
-    def page(self, start: int) -> dict[str, Any]:
-        uids = [UID, *[f"other-{number}" for number in range(self.others)]]
-        items = [
-            {
-                "metadata": {"uid": uid, "name": uid},
-                "specSummary": {"projectMeta": {"uid": "project-1", "name": "production"}},
-                "status": {"state": "Running", "health": {"state": "Healthy"}},
-            }
-            for uid in uids[start : start + 50]
-        ]
-        token = str(start + 50) if start + 50 < len(uids) else ""
-        return {"items": items, "listmeta": {"continue": token, "count": len(uids), "limit": 50, "offset": start}}
-
-    def cluster(self) -> dict[str, Any]:
-        return {
-            "metadata": {"uid": UID, "name": "prod-web", "labels": {"env": "prod", "urgent": "spectro__tag"}, "annotations": {}},
-            "spec": {"cloudType": self.cloud_type, "cloudConfigRef": {"kind": "EksCloudConfig", "uid": "config-1"}},
-            "status": {"state": "Running"},
-        }
-
-    def client(self, waits: list[float] | None = None) -> PaletteClient:
-        settings = Settings(palette_url="https://api.spectrocloud.com/", palette_api_key=SecretStr(KEY))
-        there = PaletteClient.of(settings, httpx.MockTransport(self.answer))
-        return PaletteClient(there.url, there.key, there.client, sleep=(waits if waits is not None else []).append, jitter=lambda: 0.5)
 
 
 def test_a_cluster_has_project_region_health_tags_namespaces_and_pools() -> None:
@@ -206,9 +93,142 @@ def test_a_cluster_that_is_gone_is_none() -> None:
     assert World().client().cluster(ClusterUid("0123")) is None
 
 
-def test_a_cluster_without_priced_pools_is_left_out() -> None:
-    """vSphere pools have no instance type to price; pretending one would be a made-up saving."""
-    assert World(cloud_type="vsphere").client().clusters() == ()
+@pytest.mark.parametrize(
+    ("cloud_type", "words"),
+    [
+        ("vsphere", "vSphere"),
+        ("maas", "bare metal"),
+        ("edge-native", "hosts on site"),
+        ("virtual", "a size, not pools"),
+        ("apache-cloudstack", "no price list"),
+        ("brand-new", "'brand-new', whose pools Trimtab does not know"),
+    ],
+)
+def test_a_cluster_without_priced_pools_is_left_alone_by_name(cloud_type: str, words: str) -> None:
+    """vSphere pools have no instance type to price: pretending one would be a made-up saving, saying nothing would look like a fault."""
+    client = World(cloud_type=cloud_type).client()
+
+    assert client.clusters() == ()
+    (refusal,) = client.left_alone()
+    assert (refusal.cluster_uid, refusal.pool, refusal.rule) == (UID, "*", "no-priced-pools")
+    assert words in refusal.reason
+    assert refusal.reason.startswith("prod-web in project production is left alone: ")
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        World(spec={"clusterType": "AlloyMonitor"}),
+        World(spec={"clusterType": "AlloyExtend"}),
+        World(status={"clusterImport": {"isBrownfield": True, "state": "Running"}}),
+    ],
+    ids=["read-only import", "full import", "brownfield"],
+)
+def test_an_imported_cluster_is_left_alone(world: World) -> None:
+    """Palette cannot reconfigure what it did not make: an edit in Git would change nothing."""
+    client = world.client()
+
+    assert (client.clusters(), client.cluster(UID)) == ((), None)
+    assert [refusal.rule for refusal in client.left_alone()] == ["imported-cluster"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "profiles", "has_karpenter"),
+    [
+        ({"clusterProfileTemplates": []}, None, False),
+        ({"clusterProfileTemplates": [{"packs": [{"name": "amazon-linux-eks", "layer": "os"}]}]}, None, False),
+        ({"clusterProfileTemplates": [{"packs": [{"name": "Karpenter-helm", "layer": "addon"}]}]}, None, True),
+        ({}, {"profiles": [{"spec": {"packs": [{"metadata": {"name": "karpenter"}}]}}]}, True),
+        ({}, {"profiles": [{"spec": {"packs": [{"spec": {"name": "calico"}}]}}]}, False),
+    ],
+    ids=["no pack", "other packs", "in the cluster", "only in its profiles", "none in its profiles"],
+)
+def test_karpenter_is_seen_in_the_profiles(spec: dict[str, Any], profiles: dict[str, Any] | None, has_karpenter: bool) -> None:
+    """Where the cluster's own answer has no profiles they are asked for: not listed is not the same as not installed."""
+    world = World(spec={"clusterType": "PureManage", **spec}, more={f"/v1/spectroclusters/{UID}/profiles": profiles})
+
+    found = world.client().cluster(UID)
+
+    assert found is not None
+    assert found.has_karpenter is has_karpenter
+
+
+def test_a_pool_has_zones_strategy_architecture_and_bid() -> None:
+    world = World(
+        pools=[
+            pool(
+                "spot", capacityType="spot", spotMarketOptions={"maxPrice": "0.05"}, azs=["us-east-1b", "us-east-1a"],
+                updateStrategy={"type": "RollingUpdateScaleIn"}, machinePoolProperties={"archType": "arm64"},
+            ),
+            pool("plain", spotMarketOptions={"maxPrice": "0.0"}),
+        ]
+    )  # fmt: skip
+
+    found = world.client().cluster(UID)
+
+    assert found is not None
+    spot, plain = found.pools
+    assert (spot.zones, spot.surge, spot.arch, spot.max_price) == (("us-east-1a", "us-east-1b"), "RollingUpdateScaleIn", "arm64", "0.05")
+    assert (plain.zones, plain.surge, plain.arch, plain.max_price) == ((), "", "", "")
+
+
+def test_a_control_plane_that_takes_workloads_is_a_control_plane() -> None:
+    """Scaling it down is not supported, whatever else runs on it."""
+    found = World(pools=[pool("both", useControlPlaneAsWorker=True)]).client().cluster(UID)
+
+    assert found is not None
+    assert found.pools[0].control_plane
+
+
+@pytest.mark.parametrize(
+    ("states", "machines"),
+    [
+        (["Running"] * 3, None),
+        (["Running"] * 3 + ["Deleting", "Deleted"], None),
+        (["Running"] * 4, 4),
+        (["Running", "Failed"], 2),
+        ([], 0),
+    ],
+    ids=["as many", "some go away", "one more", "one failed", "none"],
+)
+def test_machines_are_counted_where_they_differ_from_the_size(states: list[str], machines: int | None) -> None:
+    found = World(machines={"workers": states}).client().cluster(UID)
+
+    assert found is not None
+    assert (found.pools[0].count, found.pools[0].machines) == (3, machines)
+
+
+def test_machines_are_asked_one_by_one_only_where_their_number_differs() -> None:
+    world = World(pools=[pool("quiet"), pool("moving")], machines={"moving": ["Running"]})
+
+    world.client().cluster(UID)
+
+    assert [request.url.path for request in world.seen if request.url.path.endswith("/machines")] == [
+        "/v1/cloudconfigs/eks/config-1/machinePools/moving/machines"
+    ]
+
+
+def test_two_pools_of_one_name_are_both_left_out() -> None:
+    """Pools are matched by name: with two of them a change could land on the wrong one."""
+    found = World(pools=[pool("a"), pool("twin"), pool("twin", size=9)]).client().cluster(UID)
+
+    assert found is not None
+    assert [each.name for each in found.pools] == ["a"]
+    assert [(refusal.pool, refusal.rule) for refusal in found.left_out] == [("twin", "duplicate-pool-name")]
+
+
+def test_a_cluster_that_cannot_be_read_has_no_pools_and_keeps_no_other_from_being_read() -> None:
+    world = World(cluster_config={"sshKeyName": "x"}, pools=[])
+    world.before = lambda request: (
+        httpx.Response(200, json={"spec": {"machinePoolConfig": []}}) if request.url.path.endswith("/config-1") else None
+    )
+
+    (found,) = world.client().clusters()
+
+    assert (found.pools, found.is_repave_pending) == ((), True)
+    (refusal,) = found.left_out
+    assert (refusal.pool, refusal.rule) == ("*", "palette-unreadable")
+    assert "cloudconfig.spec.clusterConfig: expected an object" in refusal.reason
 
 
 @pytest.mark.parametrize(
@@ -244,13 +264,91 @@ def test_a_palette_that_stays_busy_is_upstream() -> None:
     assert len(world.seen) == ATTEMPTS
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, Upstream), (403, Upstream), (400, BadInput), (422, BadInput)])
-def test_a_refusal_is_named_and_not_asked_again(status: int, kind: type[Exception]) -> None:
-    world = World(before=lambda _: httpx.Response(status, json={"code": "Unauthorized", "message": "no such key"}))
+@pytest.mark.parametrize(
+    ("status", "kind", "hint"),
+    [
+        (400, BadInput, ""),
+        (401, Upstream, "renew TRIMTAB_PALETTE_API_KEY"),
+        (403, Upstream, "Tenant Viewer"),
+        (409, BadInput, ""),
+        (422, BadInput, ""),
+    ],
+)
+def test_a_refusal_is_named_in_one_line_and_not_asked_again(status: int, kind: type[Exception], hint: str) -> None:
+    body = {"code": "Unauthorized", "message": "no such\nkey"}
+    world = World(before=lambda _: httpx.Response(status, json=body))
 
-    with pytest.raises(kind, match=f"HTTP {status} Unauthorized: no such key"):
+    with pytest.raises(kind, match=f"HTTP {status} Unauthorized: no such key.*{hint}") as raised:
         world.client().clusters()
     assert len(world.seen) == 1
+    assert "\n" not in str(raised.value)
+
+
+def test_a_connection_that_breaks_is_tried_again() -> None:
+    """Reading twice changes nothing."""
+    waits: list[float] = []
+    left = [1, 1]
+
+    def broken(_: httpx.Request) -> httpx.Response | None:
+        if left:
+            left.pop()
+            raise httpx.ReadError("connection reset")
+        return None
+
+    assert len(World(before=broken).client(waits).clusters()) == 1
+    assert waits == [0.625, 1.25]
+
+
+def test_a_connection_that_stays_broken_is_upstream() -> None:
+    def broken(_: httpx.Request) -> httpx.Response | None:
+        raise httpx.ConnectTimeout("nobody answers")
+
+    with pytest.raises(Upstream, match="nobody answers"):
+        World(before=broken).client().clusters()
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Sign in</html>", b'{"items": [', b"[" * 100_000, b'{"items": NaN}'])
+def test_an_answer_that_is_no_json_is_palettes_failure(body: bytes) -> None:
+    """A login page and a cut answer come with status 200 too; the next delivery may get a whole one."""
+    world = World(before=lambda _: httpx.Response(200, content=body, headers={"content-type": "text/html"}))
+
+    with pytest.raises(Upstream, match="search: the answer is not JSON"):
+        world.client().clusters()
+
+
+def test_a_continue_token_that_never_moves_is_an_error_not_a_loop() -> None:
+    world = World(others=60)
+    stuck = {**world.page(0), "listmeta": {"continue": "50"}}
+    world.before = lambda request: httpx.Response(200, json=stuck) if request.url.path.endswith("/search") else None
+
+    with pytest.raises(Upstream, match="never ended"):
+        world.client().clusters()
+    assert len(world.bodies(protocol.SEARCH)) == 2
+
+
+def test_a_cluster_that_moves_between_pages_is_read_once() -> None:
+    world = World(others=60)
+    shifted = world.page(50)
+    shifted["items"].insert(0, world.page(0)["items"][0])
+    world.before = lambda request: httpx.Response(200, json=shifted) if request.url.params.get("continue") else None
+
+    assert len(world.client().clusters()) == 1
+
+
+def test_a_reading_of_the_tenant_serves_for_a_minute_and_one_cluster_is_always_read_anew() -> None:
+    world, waits = World(), [0.0]
+    client = world.client(waits)
+    client.clusters()
+    asked = len(world.seen)
+
+    client.clusters()
+    client.left_alone()
+    assert len(world.seen) == asked
+    client.cluster(UID)
+    assert len(world.seen) == 2 * asked
+    waits.append(STILL_NEW + 1)
+    client.clusters()
+    assert len(world.seen) == 3 * asked
 
 
 def test_a_redirect_is_not_followed_with_the_key() -> None:
@@ -267,26 +365,32 @@ def test_without_a_key_nobody_is_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pools", "named"),
+    ("broken", "name", "named"),
     [
-        ([{"name": "workers", "size": 3, "isControlPlane": False}], r"machinePoolConfig\[0\].instanceType: missing"),
-        ([pool("workers"), {**pool("x"), "size": None}], r"machinePoolConfig\[1\].size: missing"),
-        ([pool("x", size="3")], r"size: expected a whole number"),
-        ([pool("x", size=True)], r"size: expected a whole number"),
-        (["workers"], r"machinePoolConfig\[0\]: expected an object"),
+        ({"name": "workers", "size": 3, "isControlPlane": False}, "workers", "machinePoolConfig[0].instanceType: missing"),
+        ({**pool("x"), "size": None}, "x", "machinePoolConfig[0].size: missing"),
+        (pool("x", size="3"), "x", "size: expected a whole number"),
+        (pool("x", size=True), "x", "size: expected a whole number"),
+        (pool("x", size=-1), "x", "size: expected a whole number"),
+        (pool(""), "machinePoolConfig[0]", "machinePoolConfig[0].name: missing"),
+        ("workers", "machinePoolConfig[0]", "machinePoolConfig[0]: expected an object"),
+        (pool("hosts", capacityType="host-resource-group"), "hosts", "capacity type is 'host-resource-group'"),
+        (pool("hosts", hostResourceGroupArn="arn:aws:resource-groups:x"), "hosts", "capacity type is 'host-resource-group'"),
+        (pool("later", capacityType="reserved"), "later", "capacity type is 'reserved'"),
     ],
+    ids=["no type", "no size", "text", "bool", "negative", "no name", "no object", "hosts", "host group", "new word"],
 )
-def test_a_pool_that_cannot_be_read_is_named_and_never_guessed(pools: list[Any], named: str) -> None:
-    body = json.dumps({"spec": {"clusterConfig": {"region": "us-east-1"}, "machinePoolConfig": pools}}).encode()
+def test_a_pool_that_cannot_be_read_is_left_out_by_name_and_keeps_no_other_out(broken: Any, name: str, named: str) -> None:
+    """What is not in the record is never proposed for; what nobody tells a person about looks like a fault of ours."""
+    body = json.dumps({"spec": {"clusterConfig": {"region": "us-east-1"}, "machinePoolConfig": [broken, pool("good")]}}).encode()
 
-    with pytest.raises(BadInput, match=named):
-        protocol.parse_config(body, UID)
+    found = parse_config(body, UID)
 
-
-def test_a_pool_on_dedicated_hosts_is_not_in_the_record() -> None:
-    config = {"clusterConfig": {"region": "us-east-1"}, "machinePoolConfig": [pool("hosts", capacityType="host-resource-group")]}
-
-    assert protocol.parse_config(json.dumps({"spec": config}).encode(), UID).pools == ()
+    assert [each.name for each in found.pools] == ["good"]
+    (refusal,) = found.left_out
+    assert isinstance(refusal, Refusal)
+    assert refusal.pool == name
+    assert named in refusal.reason
 
 
 @pytest.mark.parametrize("uid", ["", "../users", "a/b", "a?b", "a" * 65])
@@ -295,7 +399,34 @@ def test_a_uid_that_would_change_the_path_is_refused(uid: str) -> None:
         protocol.cluster_path(uid)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"items": {}}', b'{"items": [{}]}'])
-def test_an_answer_that_is_no_palette_answer_is_refused(body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"items": {}}', b'{"items": [{}]}', b'{"items": [3]}'])
+def test_an_answer_of_another_shape_is_refused(body: bytes) -> None:
     with pytest.raises(BadInput, match="Palette: search"):
         protocol.parse_search(body)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "a?b", "a..b", ".hidden"])
+def test_a_name_that_would_change_the_path_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="cannot stand in a path"):
+        answers.name_in_path(name, "pool name")
+
+
+CHECKS: dict[str, Callable[[], list[str]]] = {
+    "a path": lambda: list(wrong_request(httpx.Request("GET", "https://p/v1/nothing"))),
+    "a verb": lambda: list(wrong_request(httpx.Request("PUT", f"https://p/v1/spectroclusters/{UID}"))),
+    "a query": lambda: list(wrong_request(httpx.Request("GET", f"https://p/v1/spectroclusters/{UID}?x=1"))),
+    "a query's type": lambda: list(wrong_request(httpx.Request("GET", "https://p/v1/teams?limit=many"))),
+    "a query that is needed": lambda: list(wrong_request(httpx.Request("GET", "https://p/v1/clouds/aws/compute/m5.large/rate"))),
+    "a body": lambda: list(wrong_request(httpx.Request("POST", f"https://p{protocol.SEARCH}", json={"filters": {}}))),
+    "an answer": lambda: list(
+        wrong_answer(httpx.Request("GET", f"https://p/v1/spectroclusters/{UID}"), httpx.Response(200, json={"spec": {"cloudtype": "eks"}}))
+    ),
+    "an error": lambda: list(
+        wrong_answer(httpx.Request("GET", f"https://p/v1/spectroclusters/{UID}"), httpx.Response(404, json={"error": "x"}))
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHECKS)
+def test_the_check_itself_sees_what_is_not_described(what: str) -> None:
+    assert len(CHECKS[what]()) >= 1

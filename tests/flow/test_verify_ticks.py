@@ -13,7 +13,7 @@ from trimtab.attribution.summary import PoolDay, Summary
 from trimtab.errors import Upstream
 from trimtab.flow.verify import after_working_days, shows
 from trimtab.lifecycle import State
-from trimtab.records import Cluster, ClusterUid, FieldChange
+from trimtab.records import AuditEntry, Cluster, ClusterUid, FieldChange
 
 
 def merged(root: Path) -> World:
@@ -170,6 +170,9 @@ class _Silent:
 
     def cluster(self, uid: ClusterUid) -> Cluster | None:
         raise Upstream(f"Palette is silent about {uid}")
+
+    def audits(self, _since: datetime, _until: datetime) -> tuple[AuditEntry, ...]:
+        raise Upstream("Palette is silent")
 
 
 # ── expired ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,18 +1,21 @@
 """The estate's Palette answers in the published shapes, and moves only by what the default branch says."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.palette_description import described
 from trimtab.adapters.palette.client import PaletteClient
-from trimtab.demo.estate.clusters import CLUSTERS
+from trimtab.demo.estate.clusters import CLUSTERS, HAND_SCALED
 from trimtab.demo.estate.gitops import gitops_files
+from trimtab.demo.estate.model import AS_OF
 from trimtab.demo.estate.palette import apply_main, palette_transport, write_world
 from trimtab.errors import BadInput
 
 DEV = next(cluster.cluster for cluster in CLUSTERS if cluster.cluster.name == "dev-sandbox")
-SEARCH = "/v1/dashboard/spectroclusters/metadata/search"
+SEARCH = "/v1/dashboard/spectroclusters/search"
 
 
 @pytest.fixture
@@ -22,7 +25,8 @@ def world(tmp_path: Path) -> Path:
 
 
 def _client(world: Path, key: str = "some-key") -> httpx.Client:
-    return httpx.Client(transport=palette_transport(world), base_url="https://palette.test", headers={"apiKey": key})
+    transport = httpx.MockTransport(described(palette_transport(world).handle_request))
+    return httpx.Client(transport=transport, base_url="https://palette.test", headers={"apiKey": key})
 
 
 def _size(world: Path, cluster: str, pool: str) -> int:
@@ -77,7 +81,7 @@ def test_bounds_are_given_only_for_the_autoscaled_pool(world: Path) -> None:
     assert bounded == [("platform", 6, 10)]
 
 
-@pytest.mark.parametrize("path", ["/v1/spectroclusters/ffffffffffffffffffffffff", "/v1/cloudconfigs/eks/ffff", "/v1/nothing"])
+@pytest.mark.parametrize("path", ["/v1/spectroclusters/ffffffffffffffffffffffff", "/v1/cloudconfigs/eks/ffff", "/v1/workspaces/ffff"])
 def test_what_is_not_there_is_404(world: Path, path: str) -> None:
     answer = _client(world).get(path)
 
@@ -91,6 +95,33 @@ def test_our_own_client_reads_the_clusters_as_they_are_described(world: Path) ->
         found = PaletteClient("https://palette.test", "some-key", client).clusters()
 
     assert found == tuple(sorted((cluster.cluster for cluster in CLUSTERS), key=lambda cluster: cluster.name))
+
+
+def test_every_call_that_our_client_makes_is_answered_as_palette_describes_it(world: Path) -> None:
+    """A stand-in with shapes of its own would teach us an API that nobody has."""
+    with _client(world) as client:
+        palette = PaletteClient("https://palette.test", "some-key", client)
+        cluster = palette.clusters()[0]
+        end = AS_OF.replace(hour=6)
+
+        quotas = [quota for each in CLUSTERS for quota in palette.quotas(each.cluster.uid)]
+        estimates = [palette.estimate(each.cluster.uid, each.cluster.pools) for each in CLUSTERS]
+        measured = palette.measured(cluster.uid, end - timedelta(hours=2), end)
+
+        assert [(quota.kind, quota.name, bool(quota.problem)) for quota in quotas] == [
+            ("namespace", "media", False),
+            ("workspace", "machine-learning", False),
+            ("workspace", "machine-learning", False),
+            ("namespace", "notebooks", False),
+        ]
+        assert all(estimate is not None and estimate.compute.amount > 0 for estimate in estimates)
+        assert {use.hour for use in measured} == {end - timedelta(hours=2), end - timedelta(hours=1)}
+        assert [entry.resource for entry in palette.audits(HAND_SCALED, AS_OF)] == ["staging-web"]
+        assert palette.teams() == ("data", "media", "ml", "platform", "web")
+        assert palette.left_alone() == ()
+        assert palette.private_rates("USD") == ()
+        assert len(palette.shelf("aws", "us-east-1")) > 100
+        assert palette.compute_price("aws", "us-east-1", "m5.xlarge") is not None
 
 
 def test_no_repave_is_pending_anywhere(world: Path) -> None:

@@ -1,11 +1,13 @@
 """Instance types and list prices bundled with the package, read when first asked for; a price of zero is no price.
 
-What a node really offers to pods is its size less what the system keeps: for EKS as Karpenter's table says it, for GKE by
-the published reservation (https://cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes).
+What a node really offers to pods is its size less what the system keeps: for EKS as Karpenter's table says it, for GKE and AKS by
+the published reservations (https://cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes,
+https://learn.microsoft.com/azure/aks/node-resource-reservations).
 """
 
 import csv
 import gzip
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,9 +19,12 @@ from trimtab.units import Bytes, Millicores, Money, cores, gib
 
 AWS_SOURCE = "AWS us-east-1 on-demand list prices of 2026-07-20"
 GCP_SOURCE = "Google Cloud on-demand list prices of 2026-07"
+AZURE_SOURCE = "Azure pay-as-you-go list prices of 2026-06"
 SPOT_SOURCE = "AWS Spot Advisor of 2025-06"
 MIB = 1 << 20
 GKE_MAX_PODS = 110
+AKS_MAX_PODS = 30
+"""What Azure CNI gives a node unless somebody asks for more: nobody tells us, so no more is promised."""
 SEEN_BY_KERNEL = Decimal("0.97")
 """Firmware and kernel keep some memory to themselves: a 16 GB machine in the same page offers 12.87 GiB, the tiers alone would say 13.3."""
 EKS_FEWEST_PODS = 29
@@ -33,7 +38,7 @@ GPU_MODELS = {
 """The catalogs' own names → the names we use; what is not here (Inferentia, Trainium, Gaudi) is no GPU that pods ask for."""
 GPU_MEMORY_MIB = {
     "T4": 16384, "V100": 16384, "A10G": 22888, "L4": 22888, "L40S": 45776, "A100-40": 40960, "A100-80": 81920, "H100": 81920,
-    "H200": 144384, "B200": 183359, "RTX-PRO-6000": 98304,
+    "H200": 144384, "B200": 183359, "RTX-PRO-6000": 98304, "A10": 22888, "M60": 7680,
 }  # fmt: skip
 """As the node sees it, for rows that do not say."""
 
@@ -42,7 +47,7 @@ GPU_MEMORY_MIB = {
 class BundledCatalog:
     """Port Catalog over the price lists in the package."""
 
-    source: str = f"{AWS_SOURCE} and {GCP_SOURCE}, bundled; spot discounts by {SPOT_SOURCE}"
+    source: str = f"{AWS_SOURCE}, {GCP_SOURCE} and {AZURE_SOURCE}, bundled; spot discounts by {SPOT_SOURCE}"
     extra: Mapping[tuple[Cloud, str, str], InstanceType] = field(default_factory=dict)
     """(cloud, region, name) → a type whose price a deployment negotiated or measured; it wins over the bundle."""
 
@@ -65,8 +70,8 @@ def _region(cloud: Cloud, region: str) -> Mapping[str, InstanceType]:
             found = [_aws(row) for row in _rows("aws-us-east-1.csv") if row["region"] == region]
         case "gcp":
             found = [_gcp(row) for row in _rows("gcp.csv.gz") if row["region"] == region]
-        case _:
-            found = []
+        case "azure":
+            found = [_azure(row, region) for row in _rows("azure.csv.gz") if row.get(region)]
     return {kind.name: kind for kind in found if kind is not None}
 
 
@@ -80,6 +85,34 @@ def _price(text: str) -> Money | None:
     """A list price of one hour; empty and zero are no price."""
     amount = Decimal(text or 0)
     return Money(amount, "USD") if amount > 0 else None
+
+
+# ── What a type offers to pods that only Palette knows ──────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """What a node has for pods."""
+
+    cpu: Millicores
+    memory: Bytes
+    pods: int
+
+
+def reserved(cloud: Cloud, cpu: Millicores, memory: Bytes) -> Room:
+    """A node's room by the cloud's own formula, for a type that the bundled list does not have: never more than it will be."""
+    seen = Bytes(int(memory * SEEN_BY_KERNEL))
+    match cloud:
+        case "aws":
+            kept_cpu, kept, pods = (
+                _reserved_cpu(cpu),
+                int(memory * Decimal("0.075")) + (255 + 11 * GKE_MAX_PODS + 100) * MIB,
+                EKS_FEWEST_PODS,
+            )
+            seen = memory
+        case "gcp":
+            kept_cpu, kept, pods = _reserved_cpu(cpu), _gke_memory(seen), GKE_MAX_PODS
+        case "azure":
+            kept_cpu, kept, pods = _aks_cpu(cpu), _tiered(seen, _memory_tiers(), Decimal("0.02")) + 750 * MIB, AKS_MAX_PODS
+    return Room(cpu=Millicores(max(0, cpu - kept_cpu)), memory=Bytes(max(0, seen - kept)), pods=pods)
 
 
 # ── AWS ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,6 +211,62 @@ def _gcp_gpu(text: str) -> tuple[str | None, int, Bytes]:
 def _gke_cpu(name: str, cpu: Millicores) -> int:
     """Shared-core machines keep 1060 millicores; the others the same tiers as EKS."""
     return 1060 if name in {"e2-micro", "e2-small", "e2-medium"} else _reserved_cpu(cpu)
+
+
+# ── Azure ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+AZURE_GPUS = (
+    (r"_T4_", "T4", 1), (r"Standard_NV6ads_A10_", "A10", 6), (r"Standard_NV12ads_A10_", "A10", 3), (r"Standard_NV18ads_A10_", "A10", 2),
+    (r"_A10_", "A10", 1), (r"_NC\d+ads_A100_|_ND\d+amsr_A100_", "A100-80", 1), (r"_ND96asr_v4", "A100-40", 1),
+    (r"_ND\d+isr_H100_", "H100", 1),
+    (r"_H200_", "H200", 1), (r"_NC\d+r?s_v3|_ND40rs_v2", "V100", 1), (r"_NV\d+s_v[23]", "M60", 1),
+)  # fmt: skip
+"""What the name of a type says of its GPUs, and how many such nodes share one; AMD's GPUs and FPGAs are no GPU that our pods ask for."""
+NVL_H100 = re.compile(r"_NCC?\d+adi?s_H100_")
+"""The 94 GB card: more memory than the H100 of every other cloud, so it counts as that one."""
+
+
+def _azure(row: dict[str, str], region: str) -> InstanceType:
+    """One row has a type's price in every region."""
+    model, gpus, gpu_memory = _azure_gpu(row["instance_type"], int(row["gpus"] or 0))
+    cpu, memory = cores(row["vcpu"]), gib(row["memory_gib"])
+    seen = Bytes(int(memory * SEEN_BY_KERNEL))
+    return InstanceType(
+        name=row["instance_type"],
+        cloud="azure",
+        region=region,
+        cpu=cpu,
+        memory=memory,
+        arch=row["arch"],
+        allocatable_cpu=Millicores(max(0, cpu - _aks_cpu(cpu))),
+        allocatable_memory=Bytes(max(0, seen - _tiered(seen, _memory_tiers(), Decimal("0.02")) - 750 * MIB)),
+        max_pods=AKS_MAX_PODS,
+        price=_price(row[region]),
+        gpu_model=model,
+        gpus=gpus,
+        gpu_memory=gpu_memory,
+        price_source=f"{AZURE_SOURCE}, bundled",
+    )
+
+
+def _azure_gpu(name: str, count: int) -> tuple[str | None, int, Bytes]:
+    if NVL_H100.search(name):
+        return "H100", count, Bytes(GPU_MEMORY_MIB["H100"] * MIB)
+    found = next(((model, share) for pattern, model, share in AZURE_GPUS if re.search(pattern, name)), None)
+    if found is None or not count:
+        return None, 0, Bytes(0)
+    model, share = found
+    return model, count, Bytes(GPU_MEMORY_MIB[model] * MIB // share)
+
+
+def _aks_cpu(cpu: Millicores) -> int:
+    """60 millicores on one core, 100 on two, 140 on four, and 10 for each core above."""
+    whole = -(-cpu // 1000)
+    return 60 if whole <= 1 else 60 + 20 * whole if whole <= 4 else 100 + 10 * whole
+
+
+def _memory_tiers() -> tuple[tuple[int, Decimal], ...]:
+    """What AKS kept up to 1.28, the same tiers as GKE: newer versions keep less, and which one runs is not known here."""
+    return tuple((gib(size), share) for size, share in MEMORY_TIERS)
 
 
 CPU_TIERS = ((1000, Decimal("0.06")), (1000, Decimal("0.01")), (2000, Decimal("0.005")))

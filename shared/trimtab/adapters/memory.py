@@ -1,11 +1,23 @@
 """Ports that live in memory, for tests and for trying things out: they keep what they are given and say what they were told to say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from trimtab.errors import Refused
 from trimtab.ports import MessageRef
-from trimtab.records import Cluster, ClusterUid, Json
+from trimtab.records import (
+    AuditEntry,
+    Cluster,
+    ClusterUid,
+    Estimate,
+    Json,
+    MeasuredUse,
+    Pool,
+    PrivateRate,
+    Quota,
+    Refusal,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,9 +66,15 @@ class MemoryChat:
 
 @dataclass(slots=True)
 class MemoryPalette:
-    """The clusters that it was given."""
+    """The clusters that it was given, and what else was said of them."""
 
     known: tuple[Cluster, ...]
+    others: tuple[Refusal, ...] = ()
+    limits: tuple[Quota, ...] = ()
+    estimates: Callable[[ClusterUid, Sequence[Pool]], Estimate | None] = lambda _uid, _pools: None
+    rates: tuple[PrivateRate, ...] = ()
+    uses: tuple[MeasuredUse, ...] = ()
+    trail: tuple[AuditEntry, ...] = ()
 
     def clusters(self) -> tuple[Cluster, ...]:
         """All of them."""
@@ -65,6 +83,30 @@ class MemoryPalette:
     def cluster(self, uid: ClusterUid) -> Cluster | None:
         """One of them."""
         return next((cluster for cluster in self.known if cluster.uid == uid), None)
+
+    def left_alone(self) -> tuple[Refusal, ...]:
+        """What it was told to leave alone."""
+        return self.others
+
+    def quotas(self, uid: ClusterUid) -> tuple[Quota, ...]:
+        """Those of the cluster."""
+        return tuple(quota for quota in self.limits if quota.cluster_uid == uid)
+
+    def estimate(self, uid: ClusterUid, pools: Sequence[Pool]) -> Estimate | None:
+        """What it was told to answer."""
+        return self.estimates(uid, pools)
+
+    def private_rates(self, currency: str) -> tuple[PrivateRate, ...]:
+        """All of them, in that currency."""
+        return tuple(replace(rate, currency=currency) for rate in self.rates)
+
+    def measured(self, uid: ClusterUid, start: datetime, end: datetime) -> tuple[MeasuredUse, ...]:
+        """What lies in the time; it knows one cluster's use."""
+        return tuple(use for use in self.uses if start <= use.hour < end and self.cluster(uid))
+
+    def audits(self, since: datetime, until: datetime) -> tuple[AuditEntry, ...]:
+        """What lies between the times."""
+        return tuple(entry for entry in self.trail if since <= entry.at <= until)
 
 
 @dataclass(slots=True)

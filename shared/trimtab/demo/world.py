@@ -4,9 +4,10 @@ A demo's store remembers that it is one (`is_demo`), so every command on it can 
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,6 +17,7 @@ import httpx
 from trimtab import wiring
 from trimtab.demo.estate.clusters import CLUSTERS
 from trimtab.demo.estate.metrics import prometheus_transport
+from trimtab.demo.estate.model import AS_OF
 from trimtab.demo.estate.palette import palette_transport
 from trimtab.demo.slack_workspace import SlackWorkspace
 from trimtab.settings import Settings, local_path
@@ -50,7 +52,8 @@ def running(settings: Settings) -> Iterator[World]:
     root = root_of(settings)
     slack = SlackWorkspace(root / "slack", token=_secret(settings.slack_token), signing_secret=_secret(settings.slack_signing_secret))
     services = {"palette": palette_transport(root / "palette")}
-    services |= {f"prometheus/{cluster.cluster.uid}": prometheus_transport(cluster.cluster.uid) for cluster in CLUSTERS}
+    clock = _clock(settings)
+    services |= {f"prometheus/{cluster.cluster.uid}": prometheus_transport(cluster.cluster.uid, clock=clock) for cluster in CLUSTERS}
     server = ThreadingHTTPServer(("127.0.0.1", 0), _bridge(services))
     server.daemon_threads = True
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -72,6 +75,16 @@ def running(settings: Settings) -> Iterator[World]:
             wiring.ports.cache_clear()
             server.shutdown()
             server.server_close()
+
+
+def _clock(settings: Settings) -> Callable[[], datetime]:
+    """The time of the step that is played: everybody's in this world."""
+
+    def now() -> datetime:
+        at = os.environ.get("TRIMTAB_CLOCK")
+        return datetime.fromisoformat(at) if at else settings.clock or AS_OF
+
+    return now
 
 
 def _secret(secret: object) -> str:

@@ -11,7 +11,7 @@ from operator import or_
 from pathlib import Path
 
 from trimtab.accounting.reconcile import added, demand_promise, reconciliations
-from trimtab.attribution.cube import Cube, cell, gpu_hours, pool_day, team_summary, whole_summary
+from trimtab.attribution.cube import Cube, cell, gpu_hours, pool_cover, pool_day, team_summary, whole_summary
 from trimtab.attribution.model import model
 from trimtab.attribution.owners import OwnerRules, compile_rules, slugged, team_slugs
 from trimtab.attribution.sharing import Sharing, compile_sharing
@@ -21,6 +21,7 @@ from trimtab.errors import BadInput
 from trimtab.flow.attribute import Attribution, attribute
 from trimtab.flow.other_costs import with_other_costs
 from trimtab.flow.private_cost import price_private
+from trimtab.flow.private_rates import private_rates
 from trimtab.ports import Ports, Session, Superseded
 from trimtab.records import Governance, Json, Reconciliation
 from trimtab.tables import scan, text_literal
@@ -67,7 +68,7 @@ def allocate(period: str, ports: Ports, governance: Governance, scratch: Path, n
 
     Raises Broken where the parts do not equal the bill, BadInput where no export has the period or an owner rule cannot be used.
     """
-    price_private(period, ports, governance.allocation.rates, scratch / "private", now)
+    price_private(period, ports, private_rates(ports, governance, now), scratch / "private", now)
     exports = sorted({row["x_Export"] for table in ("cost", "allocated") for row in _partitions(ports, table) if row["x_Period"] == period})
     if not exports:
         raise BadInput(f"{period}: no export has a bill for this period in the lake; ingest it first")
@@ -167,6 +168,7 @@ def _cube(run: _Run, exports: Sequence[str]) -> Cube:
             versions={**run.versions, "allocated": lake.version("allocated")},
             cells=tuple(cell(row) for row in session.rows(model("summary_costs"))),
             pools=tuple(pool_day(row) for row in session.rows(model("summary_pools"))),
+            covers=tuple(pool_cover(row) for row in session.rows(model("summary_covers"))),
             gpus=tuple(gpu_hours(row) for row in session.rows(model("summary_gpus"))),
             reconciliations=records,
         )  # fmt: skip

@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from trimtab.errors import BadInput, Refused, Upstream
+from trimtab.flow.audits import follow_audits, judge_again
 from trimtab.flow.cards import tell
 from trimtab.flow.effects import owes_close
 from trimtab.flow.facts import nonproduction_since
+from trimtab.flow.health_alerts import look_into
 from trimtab.flow.life import STREAMS, Journal, Life, fold, until_settled
 from trimtab.flow.measure import measure
 from trimtab.flow.wake import AGAIN, Wake, served_by
@@ -30,16 +32,24 @@ _WATCHED = (State.OPEN, State.AWAITING, State.APPROVED, State.MERGING, State.EXP
 SWEPT = "sweep/waiting"
 
 
-def verify(_wake: Wake, ports: Ports, now: datetime) -> str:
+def verify(wake: Wake, ports: Ports, now: datetime) -> str:
     """Every proposal that is not over: look at the world and record what is true. Then seal the day and sweep.
 
     What fails for one proposal keeps no other from being looked at. Raises Upstream at the end where something did.
     """
+    if wake.key.startswith("inbox/audit/"):
+        return judge_again(wake, ports)
+    # Reading is allowed at any time, and an alert that nobody looked into vetoes its project.
+    alert = look_into(wake, ports) if wake.key.startswith("inbox/palette/") else ""
     stop = ports.permit.stop_reason()
     if stop:
-        raise Refused(f"nothing is verified: {stop}")
-    told: list[str] = []
+        raise Refused("; ".join(filter(None, (alert, f"nothing is verified: {stop}"))))
+    told: list[str] = [alert]
     failures: list[str] = []
+    try:
+        told.append(follow_audits(ports, now))
+    except Upstream as error:
+        failures.append(f"audit trail: {error}")
     for stream, entry in sorted(ports.ledger.heads(STREAMS).items()):
         proposal = ProposalId(stream.removeprefix(STREAMS))
         try:

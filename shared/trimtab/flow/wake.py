@@ -31,6 +31,7 @@ ROUTES = {
     "gitlab": "merge",
     "decide": "merge",
     "palette": "verify",
+    "audit": "verify",
     "azure": "alert",
     "notice": "alert",
     "propose": "propose",

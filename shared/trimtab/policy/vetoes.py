@@ -48,9 +48,11 @@ def cluster_running(case: Case) -> VerdictLine:
 
 
 def cluster_healthy(case: Case) -> VerdictLine:
-    """Nothing is taken from a cluster in trouble."""
-    health = case.facts.cluster.health if case.facts.cluster else "unknown"
-    return line("cluster-healthy", "waits", held=health.lower() == "healthy", saw=health or "unknown", wanted="Healthy", source=PALETTE)
+    """Nothing is taken from a cluster in trouble, nor while an alert of its project was not looked into."""
+    health = (case.facts.cluster.health if case.facts.cluster else "") or "unknown"
+    alerts = case.facts.alerts
+    saw = f"{health}, and {len(alerts)} health alert(s) of its project not looked into yet" if alerts else health
+    return line("cluster-healthy", "waits", held=health.lower() == "healthy" and not alerts, saw=saw, wanted="Healthy", source=PALETTE)
 
 
 def no_repave_pending(case: Case) -> VerdictLine:

@@ -1,22 +1,46 @@
-"""`ports.Palette` over HTTP. It only reads, so it may ask again; the waits and their jitter come from outside."""
+"""`ports.Palette` over HTTP. It only reads; how it asks is in api.py, what the answers mean in the modules beside it."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from random import SystemRandom
-from typing import Any
 
 import httpx
 
 from trimtab.adapters import http
-from trimtab.adapters.palette import protocol
-from trimtab.errors import BadInput, Refused, Upstream
-from trimtab.records import Cluster, ClusterUid
+from trimtab.adapters.palette import pools, protocol, quotas, rates, shelf, trail, use
+from trimtab.adapters.palette.api import Headers, PaletteApi, project
+from trimtab.errors import BadInput
+from trimtab.records import (
+    AuditEntry,
+    Cloud,
+    Cluster,
+    ClusterUid,
+    Estimate,
+    MeasuredUse,
+    Pool,
+    PrivateRate,
+    Quota,
+    Refusal,
+)
 from trimtab.settings import Settings
+from trimtab.units import Money
 
-ATTEMPTS = 5
-"""Palette limits by second and source address, and names no time to wait: 0.5, 1, 2 and 4 seconds, each up to half longer."""
-MOST_PAGES = 200
+STILL_NEW = 60.0
+"""Seconds that a reading of the whole tenant serves: judging many proposals asks for it many times. One cluster is always read anew."""
+TENANT: Headers = {}
+"""No project header: the whole tenant is meant."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    """One cluster as far as it was read: itself, or why it is left alone; neither = it went away meanwhile."""
+
+    listed: protocol.Listed
+    live: protocol.Live | None = None
+    cluster: Cluster | None = None
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +54,12 @@ class PaletteClient:
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = SystemRandom().random
     """0 to 1."""
+    clock: Callable[[], float] = time.monotonic
+    _kept: dict[str, tuple[float, tuple[_Read, ...]]] = field(default_factory=dict)
+    _api: PaletteApi = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_api", PaletteApi(self.url, self.key, self.client, self.sleep, self.jitter, self.clock))
 
     @classmethod
     def of(cls, settings: Settings, transport: httpx.BaseTransport | None = None) -> "PaletteClient":
@@ -37,78 +67,182 @@ class PaletteClient:
         key = settings.palette_api_key.get_secret_value() if settings.palette_api_key else ""
         if not settings.palette_url or not key:
             return cls("", "", None)
-        return cls(settings.palette_url.rstrip("/"), key, http.client_for(settings.palette_url, settings, transport))
+        client = http.client_for(settings.palette_url, settings, transport)
+        # A demo's Palette is a process of our own, with nobody to be polite to.
+        sleep = (lambda _seconds: None) if settings.is_demo else time.sleep
+        return cls(settings.palette_url.rstrip("/"), key, client, sleep)
 
+    @property
+    def is_configured(self) -> bool:
+        """False = whoever asks is refused."""
+        return self.client is not None
+
+    # ── clusters ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def clusters(self) -> tuple[Cluster, ...]:
-        """Every cluster of the tenant that has priced machine pools, read now."""
-        found = (self._read(listed) for listed in self._listed())
-        return tuple(cluster for cluster in found if cluster)
+        """Every cluster of the tenant that has priced machine pools, as of at most a minute ago."""
+        return tuple(read.cluster for read in self._tenant() if read.cluster)
+
+    def left_alone(self) -> tuple[Refusal, ...]:
+        """The clusters that are recognized and never touched, each with why."""
+        return tuple(read.refusal for read in self._tenant() if read.refusal)
 
     def cluster(self, uid: ClusterUid) -> Cluster | None:
-        """One cluster read now; None = gone, or of a kind without priced machine pools."""
+        """One cluster read now; None = gone, or of a kind that `left_alone` names."""
+        found = self._one(uid)
+        return found.cluster if found else None
+
+    def _one(self, uid: str) -> _Read | None:
         listed = next((listed for listed in self._listed() if listed.uid == uid), None)
         return self._read(listed) if listed else None
 
+    def _tenant(self) -> tuple[_Read, ...]:
+        now = self.clock()
+        at, found = self._kept.get("tenant", (float("-inf"), ()))
+        if now - at <= STILL_NEW:
+            return found
+        found = tuple(self._read(listed) for listed in self._listed())
+        self._kept["tenant"] = (now, found)
+        return found
+
     def _listed(self) -> Iterator[protocol.Listed]:
-        token = ""
-        for _ in range(MOST_PAGES):
-            path, query, body = protocol.search(token)
-            answer = self._ask("POST", path, params=query, json=body)
-            listed, token = protocol.parse_search(_found(answer, path))
-            yield from listed
-            if not token:
-                return
-        raise Upstream(f"Palette: more than {MOST_PAGES} pages of clusters; its continue token never ended")
+        seen: set[str] = set()
+        # A list that moves while it is read may name one cluster on two pages.
+        for listed in self._api.pages("POST", protocol.SEARCH, protocol.parse_search, json=protocol.search_body()):
+            if listed.uid not in seen:
+                seen.add(listed.uid)
+                yield listed
 
-    def _read(self, listed: protocol.Listed) -> Cluster | None:
-        scope: dict[str, str] = {"ProjectUid": listed.project_uid}
-        answer = self._ask("GET", protocol.cluster_path(listed.uid), headers=scope)
+    def _read(self, listed: protocol.Listed) -> _Read:
+        scope = project(listed.project_uid)
+        answer = self._api.find(protocol.cluster_path(listed.uid), scope)
         if answer is None:
-            return None
-        live = protocol.parse_cluster(answer)
-        if live.cloud_type not in protocol.CLOUDS:
-            return None
-        return protocol.cluster(
-            listed,
-            live,
-            protocol.parse_config(self._get(protocol.config_path(live), scope), live.uid),
-            is_repave_pending=self._is_repave_pending(live, scope),
-            namespaces=protocol.parse_namespaces(self._get(protocol.namespaces_path(live.uid), scope)),
-        )
+            return _Read(listed=listed)
+        try:
+            live = protocol.parse_cluster(answer)
+        except BadInput as error:
+            why = f"{listed.name} in project {listed.project} is left alone: {error}."
+            return _Read(listed=listed, refusal=Refusal(cluster_uid=listed.uid, pool="*", rule="palette-unreadable", reason=why))
+        refusal = protocol.left_alone(listed, live)
+        if refusal:
+            return _Read(listed=listed, live=live, refusal=refusal)
+        return _Read(listed=listed, live=live, cluster=self._whole(listed, live, scope))
 
-    def _is_repave_pending(self, live: protocol.Live, scope: dict[str, str]) -> bool:
+    def _whole(self, listed: protocol.Listed, live: protocol.Live, scope: Headers) -> Cluster:
+        """What can be read of a cluster; one that cannot be read keeps no other from being looked at."""
+        try:
+            config = pools.parse_config(self._api.get(protocol.config_path(live), scope), live.uid)
+            found = tuple(self._counted(live, pool, lists, scope) for lists in [self._machine_counts(live, scope)] for pool in config.pools)
+            return protocol.cluster(
+                listed, live, replace(config, pools=found), is_repave_pending=self._is_repave_pending(live, scope),
+                namespaces=self._namespaces(live, scope), packs=self._packs(live, scope),
+            )  # fmt: skip
+        except BadInput as error:
+            return protocol.unreadable(listed, live, str(error))
+
+    def _machine_counts(self, live: protocol.Live, scope: Headers) -> dict[str, int]:
+        answer = self._api.find(protocol.machine_uids_path(live), scope)
+        return {} if answer is None else pools.parse_machine_uids(answer)
+
+    def _counted(self, live: protocol.Live, pool: Pool, lists: dict[str, int], scope: Headers) -> Pool:
+        """Only where the pool's size and its machines differ are the machines themselves asked: some may be going away."""
+        if pool.control_plane or lists.get(pool.name, pool.count) == pool.count:
+            return pool
+        states = self._api.pages("GET", protocol.machines_path(live, pool.name), pools.parse_machines, headers=scope)
+        staying = sum(states)
+        return pool if staying == pool.count else replace(pool, machines=staying)
+
+    def _is_repave_pending(self, live: protocol.Live, scope: Headers) -> bool:
         # A cluster that was never repaved has no status at all.
-        answer = self._ask("GET", protocol.repave_path(live.uid), headers=scope)
+        answer = self._api.find(protocol.repave_path(live.uid), scope)
         return answer is not None and protocol.parse_repave(answer)
 
-    def _get(self, path: str, scope: dict[str, str]) -> bytes:
-        return _found(self._ask("GET", path, headers=scope), path)
+    def _namespaces(self, live: protocol.Live, scope: Headers) -> tuple[str, ...]:
+        return protocol.parse_namespaces(self._api.get(protocol.namespaces_path(live.uid), scope))
 
-    def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **arguments: Any) -> bytes | None:
-        """The answer's bytes, None for 404; asks again while Palette is busy."""
-        if self.client is None:
-            raise Refused("Palette: not configured; set settings.palette_url and TRIMTAB_PALETTE_API_KEY")
-        for attempt in range(ATTEMPTS):
-            answer = self.client.request(method, self.url + path, headers={"apiKey": self.key, **(headers or {})}, **arguments)
-            if answer.status_code != 429 and answer.status_code < 500:
-                break
-            if attempt + 1 < ATTEMPTS:
-                self.sleep(0.5 * 2**attempt * (1 + self.jitter() / 2))
-        if answer.status_code == 404:
+    def _packs(self, live: protocol.Live, scope: Headers) -> tuple[str, ...]:
+        if live.packs is not None:
+            return live.packs
+        return protocol.parse_profiles(self._api.get(protocol.profiles_path(live.uid), scope))
+
+    # ── quotas ───────────────────────────────────────────────────────────────────────────────────────────────────────
+    def quotas(self, uid: ClusterUid) -> tuple[Quota, ...]:
+        """Quotas that hold on a cluster: of its namespaces, of workspaces it is in, of virtual clusters it hosts."""
+        found = self._one(uid)
+        if found is None or found.live is None:
+            return ()
+        scope, live = project(found.listed.project_uid), found.live
+        names = self._namespaces(live, scope)
+        own = self._api.find(quotas.namespaces_path(uid), scope)
+        listed = self._api.get(quotas.WORKSPACES, scope)
+        spaces = (self._api.find(quotas.workspace_path(space), scope) for space in quotas.parse_workspaces(listed, uid))
+        return (
+            *(quotas.parse_namespaces(own, uid, names) if own is not None else ()),
+            *(quota for space in spaces if space is not None for quota in quotas.parse_workspace(space, uid, names)),
+            *(quota for each in live.virtual for quota in self._virtual(each, uid, scope)),
+        )
+
+    def _virtual(self, virtual: str, host: ClusterUid, scope: Headers) -> tuple[Quota, ...]:
+        answer = self._api.find(protocol.cluster_path(virtual), scope)
+        if answer is None:
+            return ()
+        live = protocol.parse_cluster(answer)
+        return (quotas.parse_virtual(self._api.get(protocol.config_path(live), scope), host, live.name),)
+
+    # ── what it costs ────────────────────────────────────────────────────────────────────────────────────────────────
+    def estimate(self, uid: ClusterUid, pools: Sequence[Pool]) -> Estimate | None:
+        """What a cluster would cost per hour with these pools in place of its own of the same names; None = Palette cannot say."""
+        found = self._one(uid)
+        if found is None or found.live is None or found.cluster is None:
             return None
-        _check(answer, path)
-        return answer.content
+        live, scope = found.live, project(found.listed.project_uid)
+        body = rates.estimate_body(live.cloud_type, self._api.get(protocol.config_path(live), scope), pools)
+        answer = self._api.ask("POST", rates.rate_path(live.cloud_type), headers=scope, params={"periodType": "hourly"}, json=body)
+        return None if answer is None else rates.parse_estimate(answer)
 
+    def private_rates(self, currency: str) -> tuple[PrivateRate, ...]:
+        """What the tenant set as the price of private capacity, one rate per private cluster."""
+        if not self.is_configured:
+            return ()
+        private = [(read.listed, read.live) for read in self._tenant() if read.live and read.live.cloud_type not in protocol.CLOUDS]
+        if not private:
+            return ()
+        tenant = rates.parse_tenant(self._api.get(rates.WHOAMI, TENANT))
+        answer = self._api.find(rates.tenant_path(tenant), TENANT)
+        return () if answer is None else rates.private_rates(answer, private, currency)
 
-def _check(answer: httpx.Response, path: str) -> None:
-    if answer.is_success:
-        return
-    said = f"Palette: {path}: HTTP {answer.status_code} {protocol.parse_error(answer.content)}".rstrip()
-    # A key that is wrong today may be right when the event comes again; only a request that Palette cannot read never will be.
-    raise BadInput(said) if answer.status_code in (400, 422) else Upstream(said)
+    def shelf(self, cloud: Cloud, region: str) -> dict[str, shelf.ShelfType]:
+        """Palette's own catalog of a region: type's name → what it knows. Empty where it does not know the region."""
+        answer = self._api.find(shelf.types_path(cloud, region), TENANT)
+        return {} if answer is None else shelf.parse_types(answer)
 
+    def compute_price(self, cloud: Cloud, region: str, name: str) -> Money | None:
+        """One hour of an instance type; None = Palette has no price for it."""
+        answer = self._api.find(shelf.compute_path(cloud, name), TENANT, region=region)
+        return None if answer is None else shelf.parse_compute(answer)
 
-def _found(answer: bytes | None, path: str) -> bytes:
-    if answer is None:
-        raise Upstream(f"Palette: {path}: HTTP 404, though what names it was just read")
-    return answer
+    # ── what happened ────────────────────────────────────────────────────────────────────────────────────────────────
+    def measured(self, uid: ClusterUid, start: datetime, end: datetime) -> tuple[MeasuredUse, ...]:
+        """CPU and memory use by hour, of pods where Palette has them, else of namespaces."""
+        found = self._one(uid)
+        if found is None:
+            return ()
+        scope = project(found.listed.project_uid)
+        answer = self._posted(use.USAGE, scope, use.pods_body(uid, start, end))
+        pods = use.parse_pods(answer, start, end) if answer is not None else ()
+        if pods:
+            return pods
+        answer = self._posted(use.namespaces_path(uid), scope, use.namespaces_body(start, end))
+        return use.parse_namespaces(answer, start, end) if answer is not None else ()
+
+    def _posted(self, path: str, scope: Headers, body: dict[str, object]) -> bytes | None:
+        return self._api.ask("POST", path, headers=scope, json=body)
+
+    def audits(self, since: datetime, until: datetime) -> tuple[AuditEntry, ...]:
+        """The audit trail between two times, oldest first; a line that comes on two pages counts once."""
+        found = self._api.pages("GET", trail.AUDITS, trail.parse_audits, headers=TENANT, params=trail.window(since, until))
+        once = {entry.uid: entry for entry in found if since <= entry.at <= until}
+        return tuple(sorted(once.values(), key=lambda entry: (entry.at, entry.uid)))
+
+    def teams(self) -> tuple[str, ...]:
+        """Names of the teams that Palette knows, sorted."""
+        return tuple(sorted(self._api.pages("GET", trail.TEAMS, trail.parse_teams, headers=TENANT)))

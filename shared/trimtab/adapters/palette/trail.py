@@ -1,0 +1,58 @@
+"""Palette's audit trail, and the teams it knows. No I/O."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from trimtab.adapters.palette import answers
+from trimtab.errors import BadInput
+from trimtab.records import AuditEntry, ProjectUid
+
+AUDITS = "/v1/audits"
+TEAMS = "/v1/teams"
+
+
+def window(since: datetime, until: datetime) -> dict[str, str]:
+    """The query of a time span; Palette counts in milliseconds."""
+    return {"startTime": _text(since), "endTime": _text(until)}
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_audits(body: bytes) -> tuple[tuple[AuditEntry, ...], str]:
+    """One page of the trail, and the token of the next; "" = there is none."""
+    page = answers.json_object(body, "audits")
+    return tuple(_entry(item, place) for item, place in answers.objects(page, "items", "audits")), answers.next_page(page)
+
+
+def _entry(item: Mapping[str, Any], place: str) -> AuditEntry:
+    metadata, spec = answers.inner(item, "metadata", place), answers.inner(item, "spec", place)
+    resource = answers.maybe(spec, "resource")
+    project = answers.maybe(answers.maybe(spec, "actor"), "project")
+    return AuditEntry(
+        uid=answers.uid_in_path(answers.text(metadata, "uid", f"{place}.metadata"), "audit uid"),
+        at=_time(answers.text(metadata, "creationTimestamp", f"{place}.metadata"), f"{place}.metadata.creationTimestamp"),
+        action=str(spec.get("actionType") or ""),
+        kind=str(resource.get("kind") or ""),
+        resource_uid=str(resource.get("uid") or ""),
+        resource=str(resource.get("name") or ""),
+        project_uid=ProjectUid(str(project.get("uid") or "")),
+        message=" ".join(str(spec.get("actionMsg") or spec.get("contentMsg") or "").split())[:300],
+    )
+
+
+def _time(text: str, place: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"Palette: {place}: {text[:40]!a} is no time") from None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def parse_teams(body: bytes) -> tuple[tuple[str, ...], str]:
+    """One page of team names, and the token of the next."""
+    page = answers.json_object(body, "teams")
+    named = ((answers.inner(item, "metadata", place), place) for item, place in answers.objects(page, "items", "teams"))
+    return tuple(answers.text(metadata, "name", f"{place}.metadata") for metadata, place in named), answers.next_page(page)
