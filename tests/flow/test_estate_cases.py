@@ -78,8 +78,15 @@ def test_what_the_collectors_read_of_budgets_and_volumes_is_no_longer_unknown(an
     assert findings
     assert [unknown for finding in findings for unknown in finding.unknowns if "PodDisruptionBudgets" in unknown] == []
     assert _only(answers["dev-sandbox/general"]).disruption == ()
-    assert any("warehouse/warehouse allows no disruption" in line for line in _only(answers["prod-data/workers"]).disruption)
     assert any("gpu-notebook has a local volume" in line for line in _only(answers["dev-sandbox/gpu-t4"]).disruption)
+
+
+def test_a_budget_that_lets_nothing_go_stops_the_oversized_pool(answers: dict[str, tuple[Answer, ...]]) -> None:
+    """Six nodes for a load of three, and one workload on them that a drain could never move."""
+    (no,) = answers["prod-data/workers"]
+
+    assert isinstance(no, Refusal)
+    assert (no.rule, "warehouse/warehouse allows no disruption" in no.reason) == ("budget-full", True)
 
 
 def test_the_warm_inference_pool_is_never_called_idle(answers: dict[str, tuple[Answer, ...]]) -> None:

@@ -1,17 +1,17 @@
 """Reasons to say nothing about a pool, in the order in which they are asked; the first that holds is the answer."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from trimtab.analysis.agreement import arch_differs, live_differs, nodes_differ, outside_bounds, use_differs
 from trimtab.analysis.case import Asked, Gate
-from trimtab.analysis.gpu import gpu_use
+from trimtab.analysis.signals import impossible, memory_unmeasured, pending_missing, requests_missing
 from trimtab.records import Refusal
 
 STALE = timedelta(hours=36)
 """Evidence that ends earlier says nothing about now."""
-BILL_TOLERANCE = 0.10
-USES = (("cpu_used", "CPU use"), ("memory_used", "memory use"))
+COLLECT = "A collector that writes this pool's usage into the lake."
 
 
 def refused(asked: Asked) -> Refusal | None:
@@ -19,6 +19,7 @@ def refused(asked: Asked) -> Refusal | None:
     return next((refusal for gate in GATES if (refusal := gate(asked)) is not None), None)
 
 
+# ── May this pool be touched at all ──────────────────────────────────────────────────────────────────────────────────
 def _control_plane(asked: Asked) -> Refusal | None:
     if not asked.pool.control_plane:
         return None
@@ -28,13 +29,24 @@ def _control_plane(asked: Asked) -> Refusal | None:
 def _not_running(asked: Asked) -> Refusal | None:
     if asked.cluster.state == "Running":
         return None
-    return asked.refuse("cluster-not-running", f"The cluster is {asked.cluster.state or 'in an unknown state'}, not Running.")
+    state = asked.cluster.state or "in an unknown state"
+    return asked.refuse("cluster-not-running", f"The cluster is {state}, not Running.", needs="The cluster in state Running.")
 
 
 def _repave(asked: Asked) -> Refusal | None:
     if not asked.cluster.is_repave_pending:
         return None
-    return asked.refuse("repave-pending", "A repave waits for approval: it blocks every later change of this cluster.")
+    reason = "A repave waits for approval: it blocks every later change of this cluster."
+    return asked.refuse("repave-pending", reason, needs="Somebody approves or ends the repave in Palette.")
+
+
+def _karpenter(asked: Asked) -> Refusal | None:
+    made = "karpenter" in ((asked.demand.makers if asked.demand else None) or frozenset())
+    if not (made or asked.cluster.has_karpenter):
+        return None
+    whose = "Karpenter made nodes that carry this pool's name" if made else "Karpenter runs in this cluster"
+    reason = f"{whose}: pods move between its nodes and the pool's, so counting the pool alone would undercount."
+    return asked.refuse("karpenter-owned", reason, needs="Size it in Karpenter's own NodePool, or take Karpenter out of the cluster.")
 
 
 def _autoscaler_fields(asked: Asked) -> Refusal | None:
@@ -43,38 +55,59 @@ def _autoscaler_fields(asked: Asked) -> Refusal | None:
     return asked.refuse(
         "autoscaler-only",
         f"This pool is autoscaled, and on {asked.cluster.cloud} only its count can be declared in Git, not its minimum or maximum.",
+        needs="Bounds that are declared where the pool is, or a pool without autoscaling.",
     )
 
 
+# ── Is its shape known, and what it costs ────────────────────────────────────────────────────────────────────────────
 def _type_and_price(asked: Asked) -> Refusal | None:
     instance = asked.instance
     place = f"{asked.cluster.cloud} {asked.cluster.region}"
     if instance is None:
-        return asked.refuse("unknown-instance-type", f"{asked.pool.instance_type!r} is not in the catalog for {place}.")
-    if instance.price is None or instance.price.amount <= 0:
-        return asked.refuse("price-missing", f"The catalog has no price for {instance.name} in {place}; a missing price is not zero.")
+        reason = f"{asked.pool.instance_type!r} is not in the catalog for {place}."
+        return asked.refuse(
+            "unknown-instance-type", reason, needs="A catalog that has it: Palette's own, or a price given in the settings."
+        )
+    if asked.price(instance) is None:
+        terms = "spot price" if asked.pool.capacity_type == "spot" else "price"
+        reason = f"The catalog has no {terms} for {instance.name} in {place}; a missing price is not zero."
+        return asked.refuse("price-missing", reason, needs="A price for it above zero, from Palette or in the settings.")
     return None
 
 
+def _rate(asked: Asked) -> Refusal | None:
+    rate = asked.effective_rate
+    if rate is None or (rate.is_finite() and rate > 0):
+        return None
+    reason = f"The bill's own rate for one node-hour of this pool is {rate}: what a change would save cannot be said from it."
+    return asked.refuse("rate-unusable", reason, needs="A billing period that charges this pool's nodes at a rate above zero.")
+
+
+# ── Is it measured ───────────────────────────────────────────────────────────────────────────────────────────────────
 def _metrics(asked: Asked) -> Refusal | None:
-    if asked.demand is None:
-        eligible = (asked.now + timedelta(days=asked.days_wanted)).date()
-        return asked.refuse("metrics-missing", "Nothing was measured for this pool; missing is not idle.", eligible)
-    missing = [words for name, words in USES if name not in asked.demand.recorded]
-    if missing and asked.demand.runs.any():
-        return asked.refuse("metrics-missing", f"The {' and '.join(missing)} of its pods was never measured; missing is not idle.")
-    return None
+    demand = asked.demand
+    if demand is not None and demand.seen.any():
+        return None
+    eligible = (asked.now + timedelta(days=asked.days_wanted)).date()
+    return asked.refuse("metrics-missing", "Nothing was measured for this pool; missing is not idle.", eligible, needs=COLLECT)
 
 
 def _stale(asked: Asked) -> Refusal | None:
     demand = asked.demand
-    measured = np.flatnonzero(demand.seen) if demand is not None else np.zeros(0)
-    if demand is None or not len(measured):
-        return asked.refuse("metrics-missing", "Nothing was measured for this pool; missing is not idle.")
-    last = datetime.fromtimestamp(int(demand.times[measured[-1]]) + demand.step, UTC)
+    if demand is None:
+        return None
+    last = datetime.fromtimestamp(int(demand.times[np.flatnonzero(demand.seen)[-1]]) + demand.step, UTC)
     if asked.now - last <= STALE:
         return None
-    return asked.refuse("metrics-stale", f"The newest sample is from {last:%Y-%m-%d %H:%M} UTC: it says nothing about now.")
+    reason = f"The newest sample is from {last:%Y-%m-%d %H:%M} UTC: it says nothing about now."
+    return asked.refuse("metrics-stale", reason, needs="Its collector runs again.")
+
+
+def _future(asked: Asked) -> Refusal | None:
+    if asked.demand is None or asked.demand.end <= asked.now + timedelta(hours=1):
+        return None
+    reason = f"Its samples run until {asked.demand.end:%Y-%m-%d %H:%M} UTC, which is not yet: a clock is wrong."
+    return asked.refuse("metrics-impossible", reason, needs="Clocks that agree.")
 
 
 def _history(asked: Asked) -> Refusal | None:
@@ -82,47 +115,28 @@ def _history(asked: Asked) -> Refusal | None:
     if asked.demand is None or days >= asked.days_wanted:
         return None
     eligible = (asked.demand.start + timedelta(days=asked.days_wanted)).date()
-    kind = "non-production" if asked.is_nonproduction else "production"
-    return asked.refuse("too-little-history", f"{int(days)} days are measured, {asked.days_wanted} are needed for {kind}.", eligible)
+    reason = f"{int(days)} days are measured, {asked.days_wanted} are needed for {asked.environment}."
+    return asked.refuse("too-little-history", reason, eligible, needs=f"{asked.days_wanted - int(days)} more days in the lake.")
 
 
 def _coverage(asked: Asked) -> Refusal | None:
-    coverage = asked.demand.coverage if asked.demand else 0.0
-    if coverage >= asked.floor.coverage:
+    demand = asked.demand
+    if demand is None or demand.coverage >= asked.floor.coverage:
         return None
-    return asked.refuse("coverage-low", f"{coverage:.1%} of the samples exist, {asked.floor.coverage:.0%} are needed; missing is not idle.")
+    reason = f"{demand.coverage:.1%} of the samples exist, {asked.floor.coverage:.0%} are needed; missing is not idle."
+    return asked.refuse("coverage-low", reason, _covered_from(asked), needs="No more gaps: the old ones leave the window by themselves.")
 
 
-def _sources(asked: Asked) -> Refusal | None:
-    """The live cluster, the metrics and the bill must tell of the same nodes."""
-    if asked.demand is None or asked.demand.nodes is None:
+def _covered_from(asked: Asked) -> date | None:
+    """The first day on which, without new gaps, the same length of window is covered well enough."""
+    if asked.demand is None:
         return None
-    newest = asked.demand.nodes[-max(1, 86400 // asked.demand.step) :]
-    if np.isnan(newest).all():
-        return asked.refuse("sources-disagree", f"Palette has {asked.pool.count} nodes; the metrics saw none in the last day.")
-    seen = float(np.nanmedian(newest))
-    low, high = (asked.pool.minimum or 0, asked.pool.maximum or 0) if asked.pool.is_autoscaled else (asked.pool.count, asked.pool.count)
-    if not low - 0.5 <= seen <= high + 0.5:
-        wanted = f"{low} to {high}" if low != high else f"{low}"
-        return asked.refuse(
-            "sources-disagree", f"Palette has {wanted} nodes, the metrics saw {seen:g} in the last day: find out which is right first."
-        )
-    return _bill(asked, float(np.nanmean(asked.demand.nodes)))
-
-
-def _bill(asked: Asked, seen: float) -> Refusal | None:
-    if asked.billed_nodes is None or abs(asked.billed_nodes - seen) <= max(0.5, BILL_TOLERANCE * seen):
-        return None
-    return asked.refuse("sources-disagree", f"The bill has {asked.billed_nodes:.1f} nodes on average, the metrics saw {seen:.1f}.")
-
-
-def _gpu_metrics(asked: Asked) -> Refusal | None:
-    if asked.demand is None or asked.instance is None or not asked.instance.gpus:
-        return None
-    if gpu_use(asked.demand, asked.floor.coverage).state != "unknown":
-        return None
-    reason = "How much its GPUs compute (SM or tensor activity) is not measured well enough; a GPU without that metric is not idle."
-    return asked.refuse("gpu-metrics-missing", reason)
+    per_day = max(1, 86400 // asked.demand.step)
+    missing = np.cumsum(~asked.demand.measured()[::-1])[::-1]
+    allowed = (1 - asked.floor.coverage) * len(missing)
+    last = -(-len(missing) // per_day)
+    days = next((day for day in range(last) if missing[day * per_day] <= allowed), last)
+    return (asked.now + timedelta(days=days)).date()
 
 
 def _fits(asked: Asked) -> Refusal | None:
@@ -139,22 +153,13 @@ def _fits(asked: Asked) -> Refusal | None:
     short = [name for name, need, room in rooms if need > room]
     if not short:
         return None
-    return asked.refuse(
-        "pod-fits-no-node", f"Its largest pod asks for more {short[0]} than one {instance.name} offers: the requests or the type are wrong."
-    )
+    reason = f"Its largest pod asks for more {short[0]} than one {instance.name} offers: the requests or the type are wrong."
+    return asked.refuse("pod-fits-no-node", reason, needs="Requests that fit one node, or a larger type.")
 
 
 GATES: tuple[Gate, ...] = (
-    _control_plane,
-    _not_running,
-    _repave,
-    _autoscaler_fields,
-    _type_and_price,
-    _metrics,
-    _stale,
-    _history,
-    _coverage,
-    _sources,
-    _gpu_metrics,
-    _fits,
-)
+    _control_plane, _not_running, _repave, _karpenter, _autoscaler_fields,
+    _type_and_price, _rate, arch_differs, outside_bounds, live_differs,
+    _metrics, impossible, _future, _stale, _history, requests_missing, pending_missing, _coverage,
+    nodes_differ, use_differs, memory_unmeasured, _fits,
+)  # fmt: skip
