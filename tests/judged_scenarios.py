@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from tests.judgement import CONFIG, NOW, POLICY, chart, cluster, edit, evidence, facts, finding, governance, pool
 from trimtab.policy.judge import judge
-from trimtab.records import Facts, FieldChange, Finding, Governance, Place, Stage, Subject, Verdict
+from trimtab.records import Facts, FieldChange, Finding, Governance, PastCase, Place, Stage, Subject, Verdict
 from trimtab.units import Money
 
 BEFORE_OPENING = {"pull_request": None, "commits": (), "is_merge_exactly_the_plan": None}
@@ -23,7 +23,8 @@ def _gpu_finding() -> Finding:
         nodes_old=4,
         nodes_new=3,
         saving_list=Money(Decimal("4140.56"), "USD"),
-        saving_effective=Money(Decimal("3105.42"), "USD"),
+        saving_effective=Money(Decimal("2070.28"), "USD"),
+        saving_freed=Money(Decimal("2070.28"), "USD"),
         evidence=evidence(
             source="Prometheus of ml-dev, 5-minute samples",
             unit="GPUs",
@@ -38,7 +39,18 @@ def _gpu_finding() -> Finding:
         disruption=("trainer is a StatefulSet: its pods move one by one.",),
         unknowns=("PodDisruptionBudgets and local volumes were not read.",),
         runner_up="",
-    )
+        similar=(
+            PastCase(
+                proposal="prop-9f1c20de77a1", what="ml-dev/gpu-infer: count 5 to 4 on 2026-08-12: the pool did worse after it.",
+                distance=0.08, went_well=False,
+            ),
+            PastCase(
+                proposal="prop-0c4477ab12ee",
+                what="ml-lab/train: count 6 to 5 on 2026-07-02: the pool stayed well, and it saved 3,900 USD of 4,140 USD a month.",
+                distance=0.14, went_well=True,
+            ),
+        ),
+    )  # fmt: skip
 
 
 def gpu() -> tuple[Facts, Governance]:

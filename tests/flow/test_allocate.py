@@ -183,8 +183,8 @@ def test_a_document_that_is_no_summary_is_broken() -> None:
 def test_rightsizing_finds_what_a_node_hour_really_costs_and_who_pays() -> None:
     summary = usual().allocate().summary
 
-    assert summary.effective_rate("prod", "workers", "USD") == Decimal("1.5")
-    assert summary.effective_rate("prod", "workers", "EUR") is None
+    assert [(rate.pool, rate.currency, rate.effective_per_hour) for rate in summary.pool_rates] == [("workers", "USD", Decimal("1.5"))]
+    assert summary.machines("prod", "workers", "EUR") is None
     assert summary.owner_shares("prod", "workers") == (("ML", 2 / 3), ("Shop", 1 / 3))
     assert summary.pool_days("prod", "workers") == (("2026-07-01", Decimal(2), Decimal(9)),)
 

@@ -229,7 +229,7 @@ def test_one_cluster_that_cannot_be_analyzed_keeps_no_other_from_opening(tmp_pat
     (known,) = world.palette.known
     other = replace(known, uid="64b0c0ffee64b0c0ffee0002", name="other", pools=(replace(known.pools[0]),))  # type: ignore[arg-type]
     world.palette.known = (known, other)
-    world.ports = replace(world.ports, usage=_Unreadable())
+    world.ports = replace(world.ports, usage=_Unreadable(), lake=_WithUsage())  # type: ignore[arg-type]
 
     world.propose(shrink(), only_first=True)
 
@@ -238,9 +238,25 @@ def test_one_cluster_that_cannot_be_analyzed_keeps_no_other_from_opening(tmp_pat
     assert "not-analyzed" in str(world.ports.documents.find(f"runs/{run}/{other.uid}"))
 
 
+class _WithUsage:
+    def version(self, _table: str) -> int:
+        return 3
+
+
 class _Unreadable:
+    def at(self, version: int) -> "_Unreadable":
+        assert version == 3
+        return self
+
     def demand(self, cluster_uid: str, pool: str, start: object, end: object) -> None:
         raise BadInput(f"usage of {cluster_uid}/{pool} from {start} to {end}: a file that is no Parquet")
+
+    def workloads(self, cluster_uid: str, start: object, end: object) -> None:
+        raise BadInput(f"usage of {cluster_uid} from {start} to {end}: a file that is no Parquet")
+
+    def volumes(self, cluster_uid: str, start: object, end: object) -> tuple[()]:
+        assert cluster_uid, (start, end)
+        return ()
 
 
 # ── what vanished ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -119,3 +119,54 @@ def test_what_is_not_known_is_not_health(changes: dict[str, object]) -> None:
 @pytest.mark.parametrize("changes", [{"pending_pods": 3}, {"health": "Unhealthy"}, {"state": "Failed"}])
 def test_what_is_seen_to_be_wrong_is_a_regression(changes: dict[str, object]) -> None:
     assert measure(days("120"), health=replace(WELL, **changes)).is_healthy is False  # type: ignore[arg-type]
+
+
+# ── at what is really paid ───────────────────────────────────────────────────────────────────────────────────────────
+HALF = replace(FINDING, saving_effective=Money(Decimal(146), "USD"), saving_freed=Money(Decimal(146), "USD"))
+"""Half of the pool is covered: the promise is the other half."""
+
+
+def paid(hours: str, of_it: str) -> list[NodeHours]:
+    """Days whose list cost says one thing and what nothing covers another."""
+    return [replace(day, paid=Decimal(of_it)) for day in days(hours)]
+
+
+def test_the_promise_of_what_is_really_saved_is_held_to_what_nothing_covers() -> None:
+    """A node of six goes: 57.6 USD a day at list become 48, of which nothing covered half before, and 24 after."""
+    found = measure(paid("120", "24"), finding=HALF, before=paid("144", "28.8"))
+
+    assert (found.promised, found.measured) == (Money(Decimal(146), "USD"), Money(Decimal("146.000000"), "USD"))
+    assert (
+        found.notes[1]
+        == "Measured over 4 billed days at what is really paid: 146.00 USD a month, 100% of the promised saving of 146.00 USD."
+    )
+
+
+def test_machines_that_a_commitment_pays_for_anyway_save_nothing_however_many_go() -> None:
+    found = measure(paid("120", "0"), finding=HALF, before=paid("144", "0"))
+
+    assert found.measured == Money(Decimal("0.000000"), "USD")
+
+
+def test_spot_is_measured_where_the_bill_says_what_was_paid() -> None:
+    spot = replace(HALF, subject=replace(HALF.subject, field="capacity_type"))
+
+    assert measure(paid("144", "17.28"), finding=spot, before=paid("144", "57.6")).measured == Money(Decimal("1226.400000"), "USD")
+
+
+@pytest.mark.parametrize(
+    ("after", "before"),
+    [
+        (paid("120", "24"), None),
+        (days("120"), paid("144", "28.8")),
+        (paid("120", "24"), days("144")),
+        (paid("120", "24"), paid("144", "9")[:2]),
+    ],
+    ids=["no-before", "no-coverage-after", "no-coverage-before", "two-days-before"],
+)
+def test_a_bill_that_cannot_say_it_is_held_to_the_promise_at_list_price(after: list[NodeHours], before: list[NodeHours] | None) -> None:
+    found = measure(after, finding=HALF, before=before)
+
+    assert found.promised == FINDING.saving_list
+    assert found.measured == Money(Decimal("292.000000"), "USD")
+    assert "at list price" in found.notes[1]

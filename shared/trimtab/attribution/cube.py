@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from trimtab.attribution.summary import Amounts, CostLine, DailyCost, GpuHours, PoolDay, PoolRate, PoolTeam, Summary, plain
+from trimtab.attribution.summary import (
+    Amounts,
+    CostLine,
+    Covered,
+    DailyCost,
+    GpuHours,
+    PoolCover,
+    PoolDay,
+    PoolRate,
+    PoolTeam,
+    Summary,
+    plain,
+)
 from trimtab.records import OtherShare, Reconciliation
 
 Key = TypeVar("Key")
@@ -48,6 +60,7 @@ class Cube:
     gpus: tuple[GpuHours, ...]
     reconciliations: tuple[Reconciliation, ...]
     other_costs: tuple[OtherShare, ...] = ()
+    covers: tuple[PoolCover, ...] = ()
 
 
 def cell(row: tuple[object, ...]) -> Cell:
@@ -65,11 +78,19 @@ def cell(row: tuple[object, ...]) -> Cell:
 def pool_day(row: tuple[object, ...]) -> PoolDay:
     """A row of summary_pools.sql."""
     currency, cluster, pool, day = (str(value) for value in row[:4])
-    hours, effective, list_cost = (plain(value) for value in row[4:])
+    hours, effective, list_cost, machine_effective, machine_list, covered_effective, covered_list = (plain(value) for value in row[4:])
+    machine = Covered(effective=machine_effective, list=machine_list, covered_effective=covered_effective, covered_list=covered_list)
     return PoolDay(
         cluster=cluster, pool=pool, day=day, currency=currency, effective=effective, list=list_cost,
-        node_hours=plain(hours.quantize(Decimal("0.000001"))),
+        node_hours=plain(hours.quantize(Decimal("0.000001"))), machine=machine,
     )  # fmt: skip
+
+
+def pool_cover(row: tuple[object, ...]) -> PoolCover:
+    """A row of summary_covers.sql."""
+    currency, cluster, pool, kind = (str(value) for value in row[:4])
+    effective, list_cost = (plain(value) for value in row[5:])
+    return PoolCover(cluster=cluster, pool=pool, currency=currency, kind=kind, is_spend=bool(row[4]), effective=effective, list=list_cost)
 
 
 def gpu_hours(row: tuple[object, ...]) -> GpuHours:
@@ -117,6 +138,7 @@ def _summary(scope: str, cube: Cube) -> Summary:
         daily=_daily(cube.cells),
         pool_rates=_rates(cube.pools),
         pool_costs=cube.pools,
+        pool_covers=cube.covers,
         pool_teams=_pool_teams(cube.cells),
         gpu_hours=cube.gpus,
         other_costs=cube.other_costs,

@@ -47,6 +47,22 @@ class DailyCost:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Covered:
+    """What machines cost, without their disks and traffic, and the part of it that is paid with or without them."""
+
+    effective: Decimal
+    list: Decimal
+    covered_effective: Decimal
+    covered_list: Decimal
+
+    def __add__(self, other: "Covered") -> "Covered":
+        return Covered(
+            effective=self.effective + other.effective, list=self.list + other.list,
+            covered_effective=self.covered_effective + other.covered_effective, covered_list=self.covered_list + other.covered_list,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PoolDay:
     """What a pool's nodes ran and cost on one day."""
 
@@ -55,6 +71,23 @@ class PoolDay:
     day: str
     currency: str
     node_hours: Decimal
+    effective: Decimal
+    list: Decimal
+    machine: Covered | None = None
+    """None = the summary is older than this."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolCover:
+    """A kind of commitment, or capacity reservation, that stands for machines of a pool."""
+
+    cluster: str
+    pool: str
+    currency: str
+    kind: str
+    """The provider's word: Savings Plan, Reservation, Committed Use Discount …; "capacity reservation"; "commitment" = it says no more."""
+    is_spend: bool
+    """True = a commitment to spend, which another kind of machine may use as well."""
     effective: Decimal
     list: Decimal
 
@@ -127,6 +160,7 @@ class Summary:
     """What no cloud bills: beside the bill, and in none of the sums above."""
     by_cost_center: tuple[CostLine, ...] = ()
     by_business_unit: tuple[CostLine, ...] = ()
+    pool_covers: tuple[PoolCover, ...] = ()
 
     def to_json(self) -> Json:
         """As a document."""
@@ -143,11 +177,6 @@ class Summary:
             path = ".".join(str(part) for part in first["loc"])
             raise Broken(f"summary: {path}: {first['msg']}; run `trimtab allocate` again") from None
 
-    def effective_rate(self, cluster: str, pool: str, currency: str) -> Decimal | None:
-        """What one node-hour of the pool really cost; None = it was not billed in this currency."""
-        rates = (rate for rate in self.pool_rates if (rate.cluster, rate.pool, rate.currency) == (cluster, pool, currency))
-        return next((rate.effective_per_hour for rate in rates), None)
-
     def owner_shares(self, cluster: str, pool: str) -> tuple[tuple[str, float], ...]:
         """Teams and their shares of the pool's allocated effective cost, largest first; () where there is none, or two currencies."""
         lines = [line for line in self.pool_teams if (line.cluster, line.pool) == (cluster, pool) and line.amounts.effective > 0]
@@ -162,6 +191,17 @@ class Summary:
         if len({day.currency for day in days}) > 1:
             return ()
         return tuple((day.day, day.node_hours, day.list) for day in days)
+
+    def machines(self, cluster: str, pool: str, currency: str) -> Covered | None:
+        """What a pool's machines cost over the period, and what of it is covered; None = not billed in this currency, or not known."""
+        days = [day.machine for day in self.pool_costs if (day.cluster, day.pool, day.currency) == (cluster, pool, currency)]
+        known = [day for day in days if day is not None]
+        return sum(known[1:], known[0]) if known and len(known) == len(days) else None
+
+    def covers(self, cluster: str, pool: str, currency: str) -> tuple[PoolCover, ...]:
+        """What covers a pool's machines, the largest part first."""
+        found = [cover for cover in self.pool_covers if (cover.cluster, cover.pool, cover.currency) == (cluster, pool, currency)]
+        return tuple(sorted(found, key=lambda cover: (-cover.list, cover.kind, cover.is_spend)))
 
     def largest(self, currency: str, count: int) -> tuple[str, ...]:
         """The largest costs of the period in words: namespaces with an owner or none, idle capacity, and what is outside clusters."""

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
+from trimtab.cli.findings import as_json, only, print_first, print_whole
 from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
 from trimtab.cli.output import print_json, print_table, say
 from trimtab.cli.session import Session, acting, deciding, reading
-from trimtab.cli.story import print_findings, print_refusals, proposal_row, show_proposal
+from trimtab.cli.story import proposal_row, show_proposal
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.life import STREAMS, Life, fold
 from trimtab.flow.merge import Decision, decide
-from trimtab.flow.propose import Analysis, analyze_cluster, latest_analyses, open_run, plan, plan_of
+from trimtab.flow.propose import Plan, analyze_cluster, latest_analyses, open_run, plan, plan_of
 from trimtab.ports import Ports
 from trimtab.records import FieldChange, Layout, Person, ProposalId
 
@@ -35,43 +36,45 @@ def register(app: typer.Typer) -> None:
 
 
 def rightsize(
-    pool: Annotated[str | None, typer.Option("--pool", help="CLUSTER/POOL", metavar="CLUSTER/POOL")] = None,
+    pool: Annotated[str | None, typer.Option("--pool", help="one pool, with all its evidence", metavar="CLUSTER/POOL")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every finding, not the first ten only")] = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Analyze now, without opening anything."""
+    """Analyze now, without opening anything. Exit 1 where there is nothing but refusals."""
     with acting(store, config) as session:
         run = run_name(session.now)
         plan(run, session.ports, session.now, notify=False)
         frozen = plan_of(run, session.ports)
-        for uid in frozen.clusters:
-            analyze_cluster(frozen, uid, session.ports, notify=False)
+        analyze_all(frozen, session.ports)
         analyses = latest_analyses(run, session.ports)
-        names: dict[str, str] = {cluster.uid: cluster.name for cluster in session.ports.palette.clusters()}
-    print_analyses(analyses, names, pool, output)
+        clusters = session.ports.palette.clusters()
+    names: dict[str, str] = {cluster.uid: cluster.name for cluster in clusters}
+    if pool is not None:
+        analyses = only(analyses, names, pool, [f"{cluster.name}/{known.name}" for cluster in clusters for known in cluster.pools])
+    left_alone = frozen.left_alone if pool is None else ()
+    if output is Format.JSON:
+        print_json(as_json(frozen, analyses, left_alone, names))
+    elif pool is None:
+        print_first(analyses, left_alone, names, everything=everything)
+    else:
+        print_whole(analyses, names)
+    if not any(analysis.findings for analysis in analyses):
+        raise typer.Exit(1)
+
+
+def analyze_all(frozen: Plan, ports: Ports) -> None:
+    """Every cluster of a run, here and now."""
+    for number, uid in enumerate(frozen.clusters):
+        ports.progress.step("analyzing clusters", number, len(frozen.clusters))
+        analyze_cluster(frozen, uid, ports, notify=False)
+    ports.progress.step("analyzing clusters", len(frozen.clusters), len(frozen.clusters))
 
 
 def run_name(now: datetime) -> str:
     """A run made by hand: never the name of a clock's run, and never that of another one."""
     return f"run-{now:%Y%m%dt%H%M}z-{secrets.token_hex(3)}"
-
-
-def print_analyses(analyses: list[Analysis], names: dict[str, str], pool: str | None, output: Format) -> None:
-    """Findings, then refusals."""
-    findings = [
-        item for analysis in analyses for item in analysis.findings if _wanted(names, item.subject.cluster_uid, item.subject.pool, pool)
-    ]
-    refusals = [item for analysis in analyses for item in analysis.refusals if _wanted(names, item.cluster_uid, item.pool, pool)]
-    if output is Format.JSON:
-        print_json({"findings": findings, "refusals": refusals})
-        return
-    print_findings(findings, names)
-    print_refusals(refusals, names)
-
-
-def _wanted(names: dict[str, str], uid: str, pool: str, wanted: str | None) -> bool:
-    return wanted is None or wanted == f"{names.get(uid, '?')}/{pool}"
 
 
 def propose(
@@ -82,7 +85,7 @@ def propose(
 ) -> None:
     """One whole run, here and now."""
     if dry_run:
-        rightsize(None, store, config, output)
+        rightsize(None, False, store, config, output)
         return
     if config:
         raise BadInput("--config: a change follows the rules in its repo; leave it out, or add --dry-run")
@@ -90,10 +93,7 @@ def propose(
         run = run_name(session.now)
         plan(run, session.ports, session.now, notify=False)
         frozen = plan_of(run, session.ports)
-        for number, uid in enumerate(frozen.clusters):
-            session.ports.progress.step("analyzing clusters", number, len(frozen.clusters))
-            analyze_cluster(frozen, uid, session.ports, notify=False)
-        session.ports.progress.step("analyzing clusters", len(frozen.clusters), len(frozen.clusters))
+        analyze_all(frozen, session.ports)
         say(open_run(frozen, session.ports, session.now))
     proposals(store, config, output)
 

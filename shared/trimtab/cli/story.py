@@ -10,15 +10,18 @@ from rich.tree import Tree
 
 from trimtab import wiring
 from trimtab.adapters.logs import Quiet
+from trimtab.analysis.ranking import top
 from trimtab.attribution.summary import Summary
+from trimtab.cli.findings import print_grouped, print_ranked
 from trimtab.cli.options import Format
 from trimtab.cli.output import console, print_gap, print_json, print_table, shown
 from trimtab.errors import BadInput
+from trimtab.flow.codec import load
 from trimtab.flow.life import STREAMS, Life, fold
 from trimtab.flow.propose import latest_analyses
 from trimtab.lifecycle import State, is_over
 from trimtab.ports import Ports
-from trimtab.records import Entry, Finding, Measure, Reconciliation, Refusal, Tier
+from trimtab.records import Entry, Measure, Reconciliation, Refusal, Tier
 from trimtab.settings import Settings
 
 
@@ -131,16 +134,13 @@ def print_story(story: Mapping[str, Any]) -> None:
     )
     print_gap()
     names = story["clusters"]
-    print_findings(story["findings"], names)
+    print_ranked(top(story["findings"]), names)
     print_gap()
-    print_refusals(story["refusals"], names)
+    print_grouped(story["refusals"], names)
     print_gap()
     if story["not_opened"]:
-        print_table(
-            "Found, and not opened",
-            ("pool", "why"),
-            [(f"{names.get(row['cluster_uid'])}/{row['pool']}", row["reason"]) for row in story["not_opened"]],
-        )
+        refused = [load(Refusal, row, "runs/latest/refused") for row in story["not_opened"]]
+        print_grouped(refused, names, "Found, and not opened")
         print_gap()
     columns = ("pool", "change", "saving_list", "saving_effective", "risk", "tier", "state")
     print_table(
@@ -167,29 +167,6 @@ def print_shares(rows: list[Reconciliation]) -> None:
             idle, ownerless = row.idle / kubernetes, row.unallocated / kubernetes
             amount = f"{kubernetes:,.2f} {row.currency}"
             console().print(shown(f"Of {amount} on Kubernetes (effective), {idle:.1%} was idle and {ownerless:.1%} has no owner."))
-
-
-def print_findings(findings: Iterable[Finding], names: Mapping[str, str]) -> None:
-    """What is worth changing, with both savings a month."""
-    columns = ("pool", "rule", "change", "saving/month (list)", "(effective)", "judged")
-    rows = [
-        (
-            f"{names.get(item.subject.cluster_uid, item.subject.cluster_uid)}/{item.subject.pool}",
-            item.rule,
-            ", ".join(f"{change.field} {change.old} → {change.new}" for change in item.changes),
-            item.saving_list.amount,
-            item.saving_effective.amount if item.saving_effective else None,
-            f"{item.evidence.judged_days} d",
-        )
-        for item in findings
-    ]
-    print_table("Worth changing", columns, rows, numbers=columns[3:])
-
-
-def print_refusals(refusals: Iterable[Refusal], names: Mapping[str, str]) -> None:
-    """What is left alone, and why."""
-    rows = [(f"{names.get(item.cluster_uid, item.cluster_uid)}/{item.pool}", item.rule, item.reason) for item in refusals]
-    print_table("Left alone, and why", ("pool", "rule", "reason"), rows)
 
 
 # ── One proposal ─────────────────────────────────────────────────────────────────────────────────────────────────────

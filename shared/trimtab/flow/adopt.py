@@ -15,7 +15,7 @@ from trimtab.lifecycle import Event, State, is_over
 from trimtab.ports import Ports
 from trimtab.records import Finding, Proposal, ProposalId, Refusal
 
-SAYS_ENOUGH = frozenset({"fits", "fits-tightly", "would-have-missed", "held-idle", "warm-idle"})
+SAYS_ENOUGH = frozenset({"fits", "fits-tightly", "already-right", "would-have-missed", "held-idle", "warm-idle", "commitment-stays"})
 """Refusals that were given on good evidence; every other one means that something was missing, stale or in doubt."""
 ROLLBACK = "rollback"
 _REPLACEABLE = (State.PLANNED, State.OPEN, State.AWAITING, State.APPROVED, State.EXPIRED)

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 from trimtab.changes import declared_pool, git_blob, layout_of, plan_edit
 from trimtab.errors import BadInput, Refused
+from trimtab.flow.health_alerts import open_alerts
 from trimtab.flow.life import STREAMS, Journal, Life, fold, stream_of
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
@@ -59,6 +60,7 @@ def load_facts(journal: Journal, ports: Ports, governance: Governance | None, no
         auto_merges_today=sum(1 for other in others if _merged_by_itself(other, now.date())),
         open_count=sum(1 for other in others if _is_open(other)),
         stop_reason=ports.permit.stop_reason(),
+        alerts=open_alerts(ports, cluster.project_uid if cluster else None),
         instance_gpus=_gpus(ports, cluster, proposal.finding.instance_type),
     )
 

@@ -8,17 +8,24 @@ from trimtab.ports import Ports
 from trimtab.records import Cluster, Outcome
 from trimtab.savings.verify import Health, NodeHours, outcome
 
+DAYS_BEFORE = 14
+"""Days before the change that it is compared with: two whole weeks."""
+
 
 def measure(life: Life, cluster: Cluster | None, ports: Ports, now: datetime) -> Outcome:
     """The outcome as far as it is known today; what is not known stays None and is said."""
     proposal = life.planned()
-    pool = proposal.finding.subject.pool
+    subject = proposal.finding.subject
+    pool = subject.pool if subject.kind == "pool" else ""
+    merged_on = f"{life.merged_at or now:%Y-%m-%d}"
+    days = _days(ports, cluster, pool, proposal.finding.saving_list.currency)
     return outcome(
         proposal=proposal,
         merged_at=life.merged_at or now,
         now=now,
         health=_health(cluster, proposal.finding.subject.cluster_uid, pool, ports),
-        after=_after(ports, cluster, pool, life.merged_at or now),
+        after=[day for day in days if day.day > merged_on],
+        before=[day for day in days if day.day < merged_on][-DAYS_BEFORE:],
     )
 
 
@@ -39,17 +46,13 @@ def _time(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _after(ports: Ports, cluster: Cluster | None, pool: str, merged_at: datetime) -> tuple[NodeHours, ...]:
-    """Node-hours and list cost of the pool for each whole billed day after the merge."""
-    if cluster is None:
-        return ()
-    days: list[NodeHours] = []
-    for key in ports.documents.keys("summaries/all/"):
+def _days(ports: Ports, cluster: Cluster | None, pool: str, currency: str) -> tuple[NodeHours, ...]:
+    """What the pool ran and cost on each whole billed day in that currency, oldest first."""
+    found: dict[str, NodeHours] = {}
+    for key in ports.documents.keys("summaries/all/") if cluster is not None else ():
         document = ports.documents.find(key)
-        if document:
-            days += [
-                NodeHours(day=day, hours=hours, list_cost=cost)
-                for day, hours, cost in Summary.from_json(document).pool_days(cluster.name, pool)
-                if day > f"{merged_at:%Y-%m-%d}"
-            ]
-    return tuple(days)
+        for day in Summary.from_json(document).pool_costs if document else ():
+            if (day.cluster, day.pool, day.currency) == (cluster.name if cluster else "", pool, currency):
+                paid = day.machine.effective - day.machine.covered_effective if day.machine else None
+                found[day.day] = NodeHours(day=day.day, hours=day.node_hours, list_cost=day.list, paid=paid)
+    return tuple(found[day] for day in sorted(found))

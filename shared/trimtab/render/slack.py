@@ -12,7 +12,7 @@ from trimtab.records import BudgetNotice, Cluster, Json, Proposal, Tier, Verdict
 from trimtab.render.charts import demand_chart
 from trimtab.render.pull_request import chart_title, risk_phrases
 from trimtab.render.text import is_shown_whole, ref, shown
-from trimtab.render.view import amount, gate, title, view
+from trimtab.render.view import amount, gate, similar_sentences, title, view
 from trimtab.render.wording import Wording
 
 MOST_BLOCKS, LONGEST_SECTION, LONGEST_HEADER, LONGEST_BUTTON, LONGEST_CONFIRM = 50, 3000, 150, 75, 300
@@ -56,12 +56,20 @@ def card(
     return [
         *blocks,
         _text(wording.plain("summary.j2", values), wording.plain("money.j2", values)),
-        _text(risk, wording.plain("card_next.j2", values), *why_not),
+        _text(risk, *_warnings(proposal), wording.plain("card_next.j2", values), *why_not),
         _fields(proposal, cluster),
         *_link(url),
         _buttons(proposal, head, wording.plain("confirm.j2", values) if may_approve else None),
         _small(proposal, verdict, head),
     ]
+
+
+def _warnings(proposal: Proposal) -> tuple[str, ...]:
+    """What must not be overlooked on a small screen: a person's part, and a similar change that went badly."""
+    finding = proposal.finding
+    needs = (f"An edit alone does not do it: {shown(finding.needs_person, 400)}",) if finding.needs_person else ()
+    badly = next((case for case in finding.similar if not case.went_well), None)
+    return (*needs, *((f"A change like it went badly before: {shown(badly.what, 300)}",) if badly else ()))
 
 
 def _may_approve(
@@ -147,6 +155,8 @@ def evidence(proposal: Proposal, *, wording: Wording, cluster: Cluster | None, v
         *([_text(chart_title(proposal))] if chart else []),
         *drawn,
         *_list((*finding.evidence.lines, *finding.disruption, *finding.unknowns)),
+        _text("Changes like this one before" if finding.similar else "No change like this one is on record here yet.", is_bold=True),
+        *_list(similar_sentences(finding)),
     ]
 
 

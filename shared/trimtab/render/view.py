@@ -1,6 +1,7 @@
 """What pull request and card say about a change, as values for their templates: numbers and words of ours, names of others."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from trimtab.records import Cluster, FieldChange, Finding, PoolField, Proposal, Verdict, VerdictLine
@@ -82,6 +83,9 @@ def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[
         "changes": [{"what": Ours(WORDS[change.field]), "old": change.old, "new": change.new} for change in finding.changes],
         **_evidence(finding),
         **_money(finding),
+        "needs": Sentence(finding.needs_person) if finding.needs_person else None,
+        "similar": [Sentence(sentence) for sentence in similar_sentences(finding)],
+        "badly": [Sentence(case.what) for case in finding.similar if not case.went_well],
         "risk": Ours(verdict.risk.word),
         "tier": Ours(verdict.tier),
         "gate": Ours(gate(verdict)),
@@ -129,7 +133,49 @@ def _evidence(finding: Finding) -> dict[str, object]:
         "judged_steps": Ours(f"{evidence.judged_steps:,}"),
         "violations_old": evidence.violations_old,
         "violations_new": evidence.violations_new,
+        **_rates(finding),
     }
+
+
+def _rates(finding: Finding) -> dict[str, object]:
+    rates = misses_per_1000(finding)
+    return {
+        "misses_old": Ours(_rate(rates.old)) if rates else None,
+        "misses_new": Ours(_rate(rates.new)) if rates else None,
+        "misses_per": Ours(rates.per) if rates else None,
+    }
+
+
+def _rate(value: float) -> str:
+    """0, 0.4, 0.03: never 0 for what is not."""
+    return "0" if value == 0 else f"{value:.1f}" if value >= 0.1 else f"{value:.1g}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Misses:
+    """Judged steps without room, of the size now and the size proposed."""
+
+    old: float
+    new: float
+    per: str
+    """1,000 of these: "node-hours", or "hours" where what was judged has no number of nodes."""
+
+
+def misses_per_1000(finding: Finding) -> Misses | None:
+    """What `trimtab backtest` calls violations_per_1000_node_hours; None = no step was judged."""
+    evidence = finding.evidence
+    if evidence.judged_steps < 1 or evidence.judged_days < 1:
+        return None
+    # An autoscaler's bounds are judged on what it may grow to, which is not the number that changes.
+    has_nodes = (
+        finding.subject.kind == "pool" and finding.subject.field not in {"min", "max"} and min(finding.nodes_old, finding.nodes_new) > 0
+    )
+    old, new = (finding.nodes_old, finding.nodes_new) if has_nodes else (1, 1)
+    return Misses(
+        old=1000 * evidence.violations_old / (old * evidence.judged_steps),
+        new=1000 * evidence.violations_new / (new * evidence.judged_steps),
+        per="node-hours" if has_nodes else "hours",
+    )
 
 
 def _unit(unit: str) -> str:
@@ -138,16 +184,23 @@ def _unit(unit: str) -> str:
 
 
 def _money(finding: Finding) -> dict[str, object]:
-    effective, at_list = finding.saving_effective, finding.saving_list
+    effective, at_list, freed = finding.saving_effective, finding.saving_list, finding.saving_freed
     saving = effective or at_list
+    is_freed = freed is not None and freed.amount > 0
     return {
         "is_saving": saving.amount > 0,
         "is_cost": saving.amount < 0,
+        "freed": Ours(money(freed)) if freed is not None and is_freed else None,
         "amount": Ours(money(saving)),
         "list": Ours(money(at_list)),
         "effective": effective is not None,
         "price_source": Sentence(finding.price_source.rstrip(".")),
     }
+
+
+def similar_sentences(finding: Finding) -> tuple[str, ...]:
+    """What became of changes like this one, the nearest first; () = none is on record."""
+    return tuple(case.what for case in finding.similar)
 
 
 def money(value: Money) -> str:

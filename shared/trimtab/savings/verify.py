@@ -1,6 +1,8 @@
 """Promised against measured: what a merged change really saved, and whether the pool is still well. What is not known is not health.
 
-The saving is measured in node-hours that the bill really has after the change, at list price, because that is what was promised.
+Where the promise is what is really saved, it is measured as that: what the bill charges a day for the pool's machines that nothing covers
+(analysis/savings.py promises by the same definition; what a commitment pays for anyway is in neither). Where only a saving at list price
+was promised, or the bill has no days before the change to compare with, list cost is measured.
 """
 
 from collections.abc import Sequence
@@ -37,6 +39,8 @@ class NodeHours:
     """YYYY-MM-DD."""
     hours: Decimal
     list_cost: Decimal
+    paid: Decimal | None = None
+    """What was charged for its machines that no commitment covers; None = the bill's summary does not say."""
 
 
 def outcome(
@@ -44,13 +48,13 @@ def outcome(
 ) -> Outcome:
     """What an applied change did. `after` and `before` are whole billed days; without `before`, a static pool's old size stands for it."""
     billed = [day for day in after if day.hours > 0]
-    measured, money_note = _measured(proposal.finding, billed, [day for day in before if day.hours > 0])
+    promised, measured, money_note = _measured(proposal.finding, billed, [day for day in before if day.hours > 0])
     healthy, health_note = is_healthy(health, merged_at)
     return Outcome(
         proposal=proposal.id,
         is_applied=True,
         is_healthy=healthy,
-        promised=proposal.finding.saving_list,
+        promised=promised,
         measured=measured,
         days=len(billed) or max(0, (now - merged_at).days),
         notes=(health_note, money_note),
@@ -63,18 +67,36 @@ def is_decided(measured: Outcome) -> bool:
 
 
 # ── Saved? ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _measured(finding: Finding, after: Sequence[NodeHours], before: Sequence[NodeHours]) -> tuple[Money | None, str]:
-    """What the month of 730 h costs less, and the sentence that says so; None with the reason where the bill cannot tell."""
+def _measured(finding: Finding, after: Sequence[NodeHours], before: Sequence[NodeHours]) -> tuple[Money, Money | None, str]:
+    """What was promised, what the month of 730 h costs less, and the sentence that says so; None with the reason where nobody can tell."""
     if len(after) < LEAST_DAYS:
-        return None, f"The bill has {len(after)} whole days of the pool since the change, {LEAST_DAYS} are needed to measure a saving."
+        why = f"The bill has {len(after)} whole days of the pool since the change, {LEAST_DAYS} are needed to measure a saving."
+        return finding.saving_effective or finding.saving_list, None, why
+    paid = (_daily_paid(before), _daily_paid(after)) if finding.saving_effective is not None else (None, None)
+    if finding.saving_effective is not None and paid[0] is not None and paid[1] is not None:
+        measured = _monthly(paid[0] - paid[1], finding)
+        return finding.saving_effective, measured, _compared(finding.saving_effective, measured, len(after), "at what is really paid")
+    return finding.saving_list, *_measured_at_list(finding, after, before)
+
+
+def _measured_at_list(finding: Finding, after: Sequence[NodeHours], before: Sequence[NodeHours]) -> tuple[Money | None, str]:
     if finding.subject.field == "capacity_type":
         return None, "Spot shows in what is charged, not in the list price: its saving is not measured from list cost."
     old = _daily(before) if len(before) >= LEAST_DAYS else _daily_of_old_size(finding, after)
     if old is None:
         return None, "The bill has no whole days of the pool before the change, and its size varied: nothing to compare with."
-    amount = ((old - _daily(after)) / HOURS_A_DAY * HOURS_PER_MONTH).quantize(Decimal("0.000001"))
-    measured = Money(amount, finding.saving_list.currency)
-    return measured, _compared(finding.saving_list, measured, len(after))
+    measured = _monthly(old - _daily(after), finding)
+    return measured, _compared(finding.saving_list, measured, len(after), "at list price")
+
+
+def _monthly(daily: Decimal, finding: Finding) -> Money:
+    return Money((daily / HOURS_A_DAY * HOURS_PER_MONTH).quantize(Decimal("0.000001")), finding.saving_list.currency)
+
+
+def _daily_paid(days: Sequence[NodeHours]) -> Decimal | None:
+    """None where too few days say it, or one of them does not."""
+    known = [day.paid for day in days if day.paid is not None]
+    return sum(known, Decimal(0)) / len(known) if len(known) == len(days) >= LEAST_DAYS else None
 
 
 def _daily(days: Sequence[NodeHours]) -> Decimal:
@@ -89,12 +111,12 @@ def _daily_of_old_size(finding: Finding, after: Sequence[NodeHours]) -> Decimal 
     return finding.nodes_old * HOURS_A_DAY * per_hour
 
 
-def _compared(promised: Money, measured: Money, days: int) -> str:
+def _compared(promised: Money, measured: Money, days: int, basis: str) -> str:
     if promised.amount == 0:
-        return f"Measured {measured} a month over {days} billed days; nothing was promised."
+        return f"Measured {measured} a month over {days} billed days {basis}; nothing was promised."
     word = "saving" if promised.amount > 0 else "extra cost"
     share = f"{measured.amount / promised.amount:.0%} of the promised {word} of {promised}"
-    return f"Measured over {days} billed days: {measured} a month, {share}."
+    return f"Measured over {days} billed days {basis}: {measured} a month, {share}."
 
 
 # ── Well? ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from obstore.exceptions import BaseError
 
 from trimtab.adapters.duckdb import connect
 from trimtab.adapters.store.objects import Objects
-from trimtab.errors import Broken, Upstream
+from trimtab.errors import Broken, Gone, Upstream
 from trimtab.tables import text_literal
 
 _COMMIT = re.compile(r"_delta_log/(\d{20})\.json")
@@ -42,14 +42,23 @@ class Snapshot:
     files: tuple[DataFile, ...]
 
 
-def read_snapshot(objects: Objects, table: str, scratch: Path, known: Snapshot | None = None) -> Snapshot | None:
-    """The newest version of a table; None = there is no such table. A checkpoint is read by way of `scratch`.
+def read_snapshot(
+    objects: Objects, table: str, scratch: Path, known: Snapshot | None = None, version: int | None = None
+) -> Snapshot | None:
+    """The newest version of a table, or the one asked for; None = there is no such table. A checkpoint is read by way of `scratch`.
 
-    `known` is given back where it still is the newest: a version never changes once it is there.
+    `known` is given back where it still is the wanted one: a version never changes once it is there.
+    Raises Gone where the log does not reach back to `version` any more.
     """
+    if known is not None and known.version == version:
+        return known
     names = _names(objects, table)
-    base = max((number for name in names if (number := _number(_CHECKPOINT, name)) is not None), default=-1)
-    commits = sorted(number for name in names if (number := _number(_COMMIT, name)) is not None and number > base)
+    base = max((number for name in names if (number := _number(_CHECKPOINT, name)) is not None and _is_until(number, version)), default=-1)
+    commits = sorted(
+        number for name in names if (number := _number(_COMMIT, name)) is not None and number > base and _is_until(number, version)
+    )
+    if version is not None and [*range(base + 1, version + 1)] != commits:
+        raise Gone(f"{objects.place}/{table}: version {version} is not in its log any more")
     if base < 0 and not commits:
         return None
     if known is not None and known.version == (commits[-1] if commits else base):
@@ -60,6 +69,10 @@ def read_snapshot(objects: Objects, table: str, scratch: Path, known: Snapshot |
     for number in commits:
         _apply(live, _actions(objects, table, number), f"{objects.place}/{table} version {number}")
     return Snapshot(version=commits[-1] if commits else base, files=tuple(live[path] for path in sorted(live)))
+
+
+def _is_until(number: int, version: int | None) -> bool:
+    return version is None or number <= version
 
 
 def _names(objects: Objects, table: str) -> list[str]:

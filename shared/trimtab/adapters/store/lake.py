@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from trimtab.adapters.duckdb import DuckDbSession, connect
 from trimtab.adapters.store.data_files import NewFile, check_rows, check_whole, for_delta, predicate, rows_of, write_file
 from trimtab.adapters.store.delta_log import DataFile, Snapshot, read_snapshot
 from trimtab.adapters.store.objects import Objects, open_objects
-from trimtab.errors import Broken, Upstream
+from trimtab.errors import Broken, Gone, Upstream
 from trimtab.locations import local_path
 from trimtab.ports import Superseded
 from trimtab.records import Json
@@ -57,6 +57,8 @@ class DeltaLake:
     options: Mapping[str, str] = field(default_factory=dict)
     in_place: bool = False
     """True = `files` names files where they lie in the store, for an engine that reads the store itself."""
+    pinned: Mapping[str, int] = field(default_factory=dict)
+    """Tables that are read as they were at a version."""
     _known: dict[str, Snapshot] = field(default_factory=dict, compare=False, repr=False)
 
     def replace(
@@ -99,6 +101,10 @@ class DeltaLake:
         except CommitFailedError:
             return None
 
+    def at(self, table: str, version: int) -> "DeltaLake":
+        """The lake as it was when that table had that version; reading it raises Gone where its log or its files are gone."""
+        return replace(self, pinned={**self.pinned, table: version}, _known={})
+
     def version(self, table: str) -> int | None:
         """Current version; None = no such table yet."""
         snapshot = self._snapshot(table)
@@ -127,7 +133,7 @@ class DeltaLake:
 
     def _snapshot(self, table: str) -> Snapshot | None:
         self.scratch.mkdir(parents=True, exist_ok=True)
-        snapshot = read_snapshot(self._objects(), table, self.scratch, self._known.get(table))
+        snapshot = read_snapshot(self._objects(), table, self.scratch, self._known.get(table), self.pinned.get(table))
         if snapshot is not None:
             self._known[table] = snapshot
         return snapshot
@@ -139,7 +145,7 @@ class DeltaLake:
 
     def _local(self, table: str, file: DataFile) -> Path:
         if self.url.startswith("file://"):
-            return local_path(self.url) / table / file.path
+            return self._still_there(table, local_path(self.url) / table / file.path)
         # Data files are written once under a random name: what is in scratch already is the same file.
         local = self.scratch / "lake" / table / file.path
         if not (local.exists() and local.stat().st_size == file.size):
@@ -154,8 +160,20 @@ class DeltaLake:
                 for chunk in obstore.get(self._objects().store, key).stream():
                     out.write(bytes(chunk))
         except FileNotFoundError:
+            part.unlink()
+            if key.split("/", maxsplit=1)[0] in self.pinned:
+                raise Gone(self._vacuumed(key.split("/", maxsplit=1)[0])) from None
             raise Broken(f"{self.url}/{key}: the table's log names this file, and it is gone; restore it from a backup") from None
         part.rename(local)
+
+    def _still_there(self, table: str, local: Path) -> Path:
+        """What a table holds now is never removed; what it held at an older version may be."""
+        if table in self.pinned and not local.exists():
+            raise Gone(self._vacuumed(table))
+        return local
+
+    def _vacuumed(self, table: str) -> str:
+        return f"{self.url}/{table}: files of version {self.pinned[table]} were removed by a vacuum"
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def _load(self, table: str, version: int | None = None) -> "DeltaTable":

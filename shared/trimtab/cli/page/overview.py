@@ -146,6 +146,7 @@ def _newest_run(ports: Ports, lives: Sequence[Life]) -> Values:
                 "pool": f"{names.get(refusal.cluster_uid, refusal.cluster_uid)}/{refusal.pool}",
                 "rule": refusal.rule,
                 "reason": refusal.reason,
+                "needs": refusal.needs,
                 "eligible_from": refusal.eligible_from.isoformat() if refusal.eligible_from else "",
             }
             for analysis in analyses

@@ -13,7 +13,7 @@ from trimtab.render.page import demand_svg, diff_lines
 from trimtab.render.pull_request import risk_phrases
 from trimtab.render.slack import REASONS
 from trimtab.render.text import is_shown_whole
-from trimtab.render.view import amount, money, title, view
+from trimtab.render.view import amount, misses_per_1000, money, similar_sentences, title, view
 
 _EFFECTS = {"blocks": "stops it", "waits": "waits", "needs-person": "asks for a person", "informs": "for your information"}
 
@@ -75,8 +75,9 @@ def _pull_request(life: Life) -> Values | None:
 
 def _saving(finding: Finding) -> Values:
     """The number that matters large, the other one small; growth costs and says so."""
-    real = finding.saving_effective or finding.saving_list
+    real, freed = finding.saving_effective or finding.saving_list, finding.saving_freed
     return {
+        "freed": money(freed) if freed is not None and freed.amount > 0 else "",
         "verb": "saves" if real.amount > 0 else "costs" if real.amount < 0 else "changes nothing on the bill",
         "amount": money(real),
         "is_cost": real.amount < 0,
@@ -110,6 +111,7 @@ def _evidence(finding: Finding) -> Values:
         "lines": (*evidence.lines, *finding.disruption),
         "unknowns": finding.unknowns,
         "runner_up": finding.runner_up,
+        "similar": similar_sentences(finding),
         "facts": (
             ("measured", f"{evidence.start:%Y-%m-%d} to {evidence.end:%Y-%m-%d}, {100 * evidence.coverage:.1f}% of the samples"),
             ("source", evidence.source),
@@ -124,7 +126,9 @@ def _tried(finding: Finding) -> str:
     if not evidence.judged_days:
         return "nothing: no days were left over"
     fit = "all would have fit" if not evidence.violations_new else f"{evidence.violations_new:,} would not have fit"
-    return f"{evidence.judged_days} days that the choice had not seen, {evidence.judged_steps:,} steps: {fit}"
+    rates = misses_per_1000(finding)
+    rate = f"; per 1,000 {rates.per} {rates.old:.2f} misses as it is, {rates.new:.2f} as proposed" if rates else ""
+    return f"{evidence.judged_days} days that the choice had not seen, {evidence.judged_steps:,} steps: {fit}{rate}"
 
 
 def _verdict(verdict: Verdict | None) -> Values | None:

@@ -1,0 +1,92 @@
+"""What became of earlier changes, from the record: read once when a run is planned, so that all of its clusters see the same."""
+
+from collections.abc import Mapping
+
+from trimtab.analysis.families import family
+from trimtab.analysis.similar import Features, Past, features_of
+from trimtab.errors import Broken
+from trimtab.flow.life import STREAMS, Life, fold
+from trimtab.lifecycle import State
+from trimtab.ports import Ports
+from trimtab.records import Cluster, ClusterUid, Entry, Finding, InstanceType
+from trimtab.savings.verify import is_decided
+
+UNDONE = frozenset({"rolled-back", "reverted"})
+ROLLBACK = "rollback"
+
+
+def past_cases(ports: Ports) -> tuple[Past, ...]:
+    """Every change whose outcome is on record, one for each time that it was made."""
+    clusters = {cluster.uid: cluster for cluster in ports.palette.clusters()}
+    found = [past for stream, entry in sorted(ports.ledger.heads(STREAMS).items()) for past in _of_stream(stream, entry, clusters, ports)]
+    return tuple(sorted(found, key=lambda past: (past.proposal, past.merged_on)))
+
+
+def _of_stream(stream: str, head: Entry, clusters: Mapping[ClusterUid, Cluster], ports: Ports) -> list[Past]:
+    """A stream's outcomes, one for each generation. They are evidence only: a record that does not hold keeps no run from beginning."""
+    try:
+        lives = _lives(stream, head, ports)
+    except Broken as error:
+        ports.log.warning("past-cases.broken", stream=stream, input=str(error))
+        return []
+    return [past for life in lives if (past := _past(life, clusters, ports)) is not None]
+
+
+def _lives(stream: str, head: Entry, ports: Ports) -> list[Life]:
+    """The last of each generation; earlier ones stand in earlier entries only."""
+    newest = fold(head)
+    earlier = [fold(entry) for entry in ports.ledger.entries(stream)] if newest.generation > 1 else []
+    return list({life.generation: life for life in (*earlier, newest)}.values())
+
+
+def _past(life: Life, clusters: Mapping[ClusterUid, Cluster], ports: Ports) -> Past | None:
+    """A life's outcome, once it is known well enough to be told."""
+    outcome, proposal = life.outcome, life.proposal
+    if outcome is None or proposal is None or proposal.finding.rule == ROLLBACK:
+        return None
+    was_undone = life.state is State.ROLLED_BACK or any(
+        memory.kind in UNDONE and memory.fingerprint == proposal.fingerprint for memory in life.memory
+    )
+    if not (is_decided(outcome) or outcome.is_healthy is False or was_undone or life.state is State.VERIFIED):
+        return None
+    return Past(
+        proposal=proposal.id,
+        what=f"{proposal.place.cluster}/{proposal.place.pool}: {in_words(proposal.finding)}",
+        merged_on=f"{life.merged_at:%Y-%m-%d}" if life.merged_at else "",
+        features=change_features(proposal.finding, clusters.get(proposal.finding.subject.cluster_uid), ports),
+        outcome=outcome,
+        was_undone=was_undone,
+    )
+
+
+def in_words(finding: Finding) -> str:
+    """The fields with old and new: count 6 to 5."""
+    return ", ".join(f"{change.field} {change.old} to {change.new}" for change in finding.changes)
+
+
+def change_features(finding: Finding, cluster: Cluster | None, ports: Ports) -> Features:
+    """What a change is compared by; of a cluster that is gone, only what the record says."""
+    instance = _instance_before(finding, cluster, ports)
+    return features_of(
+        finding,
+        instance,
+        family(instance).name if instance else None,
+        _environment(cluster, ports) if cluster else None,
+        finding.workload_kinds or None,
+    )
+
+
+def _instance_before(finding: Finding, cluster: Cluster | None, ports: Ports) -> InstanceType | None:
+    if cluster is None or not finding.instance_type:
+        return None
+    name = next((change.old for change in finding.changes if change.field == "instance_type"), finding.instance_type)
+    return ports.catalog.find(cluster.cloud, cluster.region, name)
+
+
+def is_nonproduction(cluster: Cluster, ports: Ports) -> bool:
+    """True where the deployment lists both its uids."""
+    return any(row.cluster_uid == cluster.uid and row.project_uid == cluster.project_uid for row in ports.settings.nonproduction)
+
+
+def _environment(cluster: Cluster, ports: Ports) -> str:
+    return "non-production" if is_nonproduction(cluster, ports) else "production"
