@@ -57,10 +57,17 @@ class BundledCatalog:
 
     def offered(self, cloud: Cloud, region: str) -> tuple[InstanceType, ...]:
         """All types of a region, by name."""
-        known = dict(_region(cloud, region)) | {
-            name: kind for (kind_cloud, place, name), kind in self.extra.items() if (kind_cloud, place) == (cloud, region)
-        }
+        extra = {name: kind for (kind_cloud, place, name), kind in self.extra.items() if (kind_cloud, place) == (cloud, region)}
+        if not extra:
+            return _sorted(cloud, region)
+        known = {**_region(cloud, region), **extra}
         return tuple(known[name] for name in sorted(known))
+
+
+@cache
+def _sorted(cloud: Cloud, region: str) -> tuple[InstanceType, ...]:
+    """Asked for once a pool: of a thousand pools of one region, sorted once."""
+    return tuple(kind for _, kind in sorted(_region(cloud, region).items()))
 
 
 @cache
