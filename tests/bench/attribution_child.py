@@ -57,6 +57,9 @@ class Clocked:
     ) -> int | None:
         return self.real.amend(table, partitions, parquet, since=since, about=about)
 
+    def at(self, table: str, version: int) -> Lake:
+        return self.real.at(table, version)
+
     def version(self, table: str) -> int | None:
         return self.real.version(table)
 

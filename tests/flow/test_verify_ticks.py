@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from trimtab.attribution.summary import PoolDay, Summary
 from trimtab.errors import Upstream
 from trimtab.flow.verify import after_working_days, shows
 from trimtab.lifecycle import State
+from trimtab.ports import Palette
 from trimtab.records import AuditEntry, Cluster, ClusterUid, FieldChange
 
 
@@ -156,7 +158,7 @@ def test_an_autoscaled_pool_is_applied_when_its_bounds_are(tmp_path: Path) -> No
 def test_one_cluster_that_does_not_answer_keeps_no_other_from_being_verified(tmp_path: Path) -> None:
     world = merged(tmp_path)
     world.later(hours=1)
-    world.ports = replace(world.ports, palette=_Silent())
+    world.ports = replace(world.ports, palette=cast(Palette, _Silent()))
 
     with pytest.raises(Upstream, match="Palette is silent"):
         world.tick_verify()
