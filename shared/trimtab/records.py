@@ -63,6 +63,8 @@ class InstanceType:
     """Memory of one GPU; 0 = the catalog does not say."""
     spot_interruption: int | None = None
     """AWS Spot Advisor bucket: 0 is under 5 % a month, 4 over 20 %; None = unknown, never safe."""
+    not_in: tuple[str, ...] = ()
+    """Zones of the region that do not have it; () = none are known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -109,6 +109,17 @@ def test_a_quarter_of_a_shared_gpu_is_a_whole_one_to_a_quota(bench: UsageBench) 
     assert found.gpu.asked[0] == 3000.0
 
 
+def test_a_part_of_a_gpu_that_nobody_can_size_is_unknown_to_a_quota(bench: UsageBench) -> None:
+    """Its requests were read, and how much of a GPU its share is was not: that is not none."""
+    bench.load(nodes(1, gpus=1), pods(1, "embed", gpu_request="NULL"), days=1)
+
+    found = bench.usage.quota_demand(quota("shop"), START, START + timedelta(days=1))
+
+    assert found is not None
+    assert np.isnan(found.gpu.asked[0])
+    assert found.cpu.asked[0] == 500.0
+
+
 def test_a_workspace_adds_its_clusters_up_and_is_unknown_where_one_was_not_measured(bench: UsageBench) -> None:
     other, silent = ClusterUid("uid-2"), ClusterUid("uid-9")
     bench.load(nodes(2), pods(2, "cart"), days=2)
@@ -155,6 +166,15 @@ def test_one_pod_that_was_not_measured_makes_the_hour_unknown_and_a_waiting_one_
     assert use.cpu_peak[:24].tolist() == [200.0] * 24
     assert np.isnan(use.cpu_peak[24:]).all()
     assert np.isnan(use.kills).all()
+
+
+def test_one_absurd_request_does_not_silence_the_whole_cluster(bench: UsageBench) -> None:
+    bench.load(nodes(2), pods(2, "cart"), pods(2, "huge", cpu_request=9 * 10**17, memory_request=2**63 - 1, gpu_request=2**62), days=2)
+
+    found = bench.usage.workloads(UID, START, END)
+
+    assert found is not None
+    assert [use.name for use in found.uses] == ["cart", "huge"]
 
 
 def test_versions_are_told_by_the_replica_sets_of_its_pods(bench: UsageBench) -> None:

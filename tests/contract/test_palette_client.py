@@ -66,12 +66,13 @@ def test_an_azure_pool_with_spot_options_is_a_spot_pool() -> None:
 
 
 def test_zero_bounds_are_no_bounds_and_a_pool_may_scale_to_zero() -> None:
-    world = World(pools=[pool("static", minSize=0, maxSize=0), pool("to-zero", minSize=0, maxSize=4)])
+    """A zero may be left out of an answer: a maximum alone still means an autoscaler."""
+    world = World(pools=[pool("static", minSize=0, maxSize=0), pool("to-zero", minSize=0, maxSize=4), pool("left-out", maxSize=4)])
 
     found = world.client().cluster(UID)
 
     assert found is not None
-    assert [(each.minimum, each.maximum) for each in found.pools] == [(None, None), (0, 4)]
+    assert [(each.minimum, each.maximum) for each in found.pools] == [(None, None), (0, 4), (0, 4)]
 
 
 def test_a_managed_control_plane_needs_no_instance_type() -> None:

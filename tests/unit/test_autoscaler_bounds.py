@@ -104,3 +104,24 @@ def test_a_static_pool_whose_use_filled_it_grows_though_nothing_waited() -> None
 
     assert (finding.rule, finding.nodes_new) == ("node-count-up", 8)
     assert "In 360 of them use of CPU was above 90% of what 6 nodes offer." in finding.evidence.lines
+
+
+def test_a_maximum_never_comes_down_below_what_runs_now() -> None:
+    """Ninety nodes run, for whatever reason: a limit of 75 would take fifteen of them away in one edit."""
+    found = steady(nodes=90)
+
+    finding = of(ask(found, replace(SCALED, minimum=2, count=2, maximum=100, machines=90)), "autoscaler-max-down")
+
+    assert finding.nodes_new == 90
+    assert "autoscaler-max-down" not in rules(ask(steady(nodes=99), replace(SCALED, minimum=2, count=100, maximum=100)))
+
+
+def test_what_was_too_small_in_the_fitted_days_is_not_said_to_have_had_no_waiting_pod() -> None:
+    rows = [
+        usage(at, pods=30 if index < 400 and index % 24 == 5 else 20, pending=6 if index < 400 and index % 24 == 5 else 0)
+        for index, at in enumerate(hours())
+    ]
+
+    reason = refusal(ask(demand(*rows)), "fits").reason
+
+    assert reason.endswith("in the fitted days it needed up to 7.5 nodes and pods waited, in the judged days it was enough.")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.judgement import finding, pool
 from trimtab.analysis.case import LIST_ONLY
-from trimtab.analysis.savings import COVER_UNKNOWN, Billed, rate, settled
+from trimtab.analysis.savings import COVER_UNKNOWN, Billed, on_spot, rate, settled
 from trimtab.records import FieldChange, Finding, Refusal, Subject
 from trimtab.units import Money
 
@@ -171,3 +171,25 @@ def test_the_rate_of_a_node_hour_is_what_nothing_covers() -> None:
     assert rate(PLAN, PRICE) == Decimal("0.216000000")
     assert rate(None, PRICE) is None
     assert rate(billed(currency="EUR"), PRICE) is None
+
+
+def test_of_an_autoscaled_pool_only_what_runs_on_average_stays_paid() -> None:
+    """Its finding counts the largest size, its saving the average: no commitment covers machines that never ran."""
+    move = replace(another("instance_type", "m5.2xlarge", "r5.xlarge", "350.40"), nodes_old=10, nodes_new=10)
+    covered = billed(covered_list=Decimal(20), covered_effective=Decimal(16), effective=Decimal(96), kinds=("Reservation",))
+
+    found = known(settled(move, covered, PRICE, same_family, 3.0))
+
+    assert isinstance(settled(move, covered, PRICE, same_family), Refusal)
+    # 3 nodes cost 876 a month: 80 % of that is not covered, and the new machines cost 525.60.
+    assert found.saving_effective == usd("175.200000")
+
+
+def test_on_spot_the_bills_discount_is_not_taken_off_twice() -> None:
+    """Bills give spot hours their on-demand list cost, and our list saving is at the spot price already."""
+    spot = billed(list=Decimal(100), effective=Decimal(30))
+
+    found = known(settled(shrink(), on_spot(spot), PRICE, same_family))
+
+    assert (found.saving_effective, found.saving_freed) == (usd("584.000000"), usd("0"))
+    assert rate(on_spot(spot), PRICE) == Decimal("0.400000000")

@@ -8,7 +8,8 @@ import pytest
 
 from tests.judgement import NOW, UID, evidence, finding
 from trimtab.analysis.ranking import scored
-from trimtab.cli.findings import as_json, grouped, only, print_first, print_whole
+from trimtab.cli.findings import grouped, only, print_first, print_ranked, print_whole
+from trimtab.cli.findings_form import as_json
 from trimtab.errors import BadInput
 from trimtab.flow.runs import Analysis, Plan, PoolCost
 from trimtab.records import Finding, PastCase, Refusal, Subject
@@ -52,7 +53,7 @@ def test_the_table_says_what_is_saved_listed_and_freed_and_what_it_all_comes_to(
 
     text = told(capsys)
     assert "1 dev-east/batch count 6 → 5 140.16 280.32 140.16" in text
-    assert "All 1 savings together: 280.32 USD of 3,363.84 USD a month at list price (8%), 140.16 USD really saved" in text
+    assert "In all: 280.32 USD of 3,363.84 USD a month at list price (8%), 140.16 USD really saved" in text
     assert "140.16 USD more is freed, not saved" in text
 
 
@@ -67,7 +68,7 @@ def test_no_more_than_ten_stand_first_and_the_rest_is_counted(capsys: pytest.Cap
 
     assert "pool-09" in first
     assert "pool-10" not in first
-    assert "5 more findings, 4 of them with a gain of their own: --all shows them" in first
+    assert "5 more findings, 4 with a gain of their own: --all shows them" in first
     assert "15 dev-east/quota" in everything
 
 
@@ -141,3 +142,44 @@ def test_one_pool_is_only_that_pool_and_an_unknown_one_is_named() -> None:
     assert [cost.pool for cost in kept.costs] == ["batch"]
     with pytest.raises(BadInput, match=r"--pool dev-east/nope: no such pool; Palette has dev-east/batch, dev-east/web"):
         only([both], NAMES, "dev-east/nope", pools)
+
+
+def test_what_is_done_instead_of_each_other_is_not_saved_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    """Another type and shared GPUs answer the same idle GPU."""
+    first = found(saving_list=usd("840.96"), saving_effective=usd("840.96"))
+    other = replace(first, subject=replace(first.subject, field="instance_type"), rule="instance-type-other")
+    shared = replace(first, subject=replace(first.subject, field="gpu_sharing"), rule="gpu-sharing", saving_list=usd("420.48"))
+
+    print_first([analysis(other, shared)], [], NAMES)
+
+    text = told(capsys)
+    assert "In all: 840.96 USD of 3,363.84 USD a month at list price (25%), 840.96 USD really saved." in text
+    assert "1 saving is in no sum: of volumes, of pools whose cost is not known, or instead of a larger one." in text
+
+
+def test_amounts_name_their_currency_where_there_are_two(capsys: pytest.CaptureFixture[str]) -> None:
+    euros = Money(Decimal(90), "EUR")
+
+    print_ranked([found(), found("web", saving_list=euros, saving_effective=euros, saving_freed=None)], NAMES)
+    both = told(capsys)
+    print_ranked([found()], NAMES)
+
+    assert "280.32 USD" in both
+    assert "90.00 EUR" in both
+    assert "What matters first, in USD a month" in told(capsys)
+
+
+def test_a_long_place_breaks_at_its_slashes_and_the_table_stays_in_its_width(capsys: pytest.CaptureFixture[str]) -> None:
+    place = Subject(cluster_uid=UID, pool=f"features/Deployment/feature-store/{'x' * 63}", field="cpu_request", kind="workload")
+
+    print_ranked([replace(found(), subject=place)], NAMES)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert any("Deployment/feature-store/ " in line for line in lines)
+    assert max(len(line) for line in lines) <= 120
+
+
+def test_machines_that_a_commitment_pays_for_are_not_said_to_save_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    print_whole([analysis(found(saving_effective=usd("0"), saving_freed=usd("280.32")))], NAMES)
+
+    assert "Saves nothing on the bill, and frees 280.32 USD a month for others; saves 280.32 USD a month at list price" in told(capsys)

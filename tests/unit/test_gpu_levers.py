@@ -83,3 +83,12 @@ def test_sharing_says_that_it_stands_instead_of_another_card() -> None:
 
     assert {each.rule for each in found} == {"instance-type-other", "gpu-sharing"}
     assert "instead of another type" in next(each for each in found if each.rule == "gpu-sharing").needs_person
+
+
+def test_a_pool_whose_gpu_requests_nobody_read_is_not_counted_by_its_processors() -> None:
+    """Shares of cards that nobody can size: neither none, nor few enough for fewer nodes."""
+    found = answers(jobs(gpu_request=None), L4)
+
+    assert [answer.rule for answer in found] == ["requests-missing"]
+    assert isinstance(found[0], Refusal)
+    assert "in GPUs was never read" in found[0].reason

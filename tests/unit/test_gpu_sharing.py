@@ -96,3 +96,12 @@ def test_devices_are_counted_once_however_many_series_tell_of_them() -> None:
     series = [MetricSeries({"Hostname": "n1", "UUID": uuid, "GPU_I_ID": part}, ((0, 1.0),)) for uuid in ("a", "b") for part in "12"]
 
     assert devices(series) == {"n1": 2}
+
+
+@pytest.mark.parametrize("resource", ["nvidia_com_mig_1g_24gb_gfx", "nvidia_com_mig_all"])
+def test_a_slice_of_an_unknown_name_is_not_none(resource: str) -> None:
+    """Newer cards bring profiles with other endings: what they hold is unknown, not zero."""
+    found = pod_share("ml/train", {resource: 1.0}, NodeGpus(physical=1))
+
+    assert found.request is None
+    assert f"{resource} is no MIG profile that is known here" in found.warning

@@ -168,6 +168,11 @@ def test_a_replica_that_rests_every_night_has_its_nights_priced() -> None:
     assert "scale to zero" in found.needs_person
 
 
+def test_a_pool_that_goes_down_to_none_already_has_no_schedule() -> None:
+    """From a minimum of 0 to a minimum of 0 is no change."""
+    assert planned(by_day(), nodes=0) is None
+
+
 def test_a_replica_that_always_rests_has_no_schedule() -> None:
     """That one is said as warm: a full card that waits is not for the clock to decide about."""
     assert planned(by_day(range(0))) is None

@@ -165,3 +165,12 @@ def test_peaks_are_positive_and_profiles_fit_their_card() -> None:
         assert bool(gpu.profiles) == bool(gpu.slices)
         assert all(each.slices * each.most <= gpu.slices for each in gpu.profiles)
         assert all(each.memory_gb * each.most * 1000 <= gpu.memory_mib * 1.074 for each in gpu.profiles)
+
+
+def test_the_larger_form_of_a_card_holds_as_much_as_the_catalog_says() -> None:
+    """30 GiB in a V100 of 32 GiB are no 16 GiB that would fit an A10G."""
+    large = kind("p3dn", "V100", 32768, price="3.90")
+    light: dict[str, object] = {"gpu_compute_used": 50, "gpu_tensor_used": 10, "gpu_dram_used": 10}
+
+    assert rule(large, A10G, **light, gpu_memory_used=30 * GIB) == "gpu-memory"
+    assert rule(large, A10G, **light, gpu_memory_used=10 * GIB) is None

@@ -1,6 +1,7 @@
 """Which type of the whole catalog would have carried the same pods for less, what lost to it, and how far one step goes."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -11,8 +12,11 @@ from trimtab.analysis.demand import Demand, Drain
 from trimtab.analysis.options import Option, options
 from trimtab.analysis.options import option as judged
 from trimtab.analysis.rightsize import Answer
+from trimtab.analysis.shapes import next_smaller
+from trimtab.analysis.stock import stock_of
 from trimtab.errors import BadInput
 from trimtab.records import EvidenceFloor, Finding, InstanceType, Pool
+from trimtab.units import Money
 
 OWN = kind("m5.2xlarge", 8000)
 """0.40 an hour."""
@@ -252,3 +256,55 @@ def test_the_pools_beside_it_do_not_change_what_a_type_costs() -> None:
 
     assert first == ask(full(), cluster=replace(CLUSTER, pools=(SYSTEM, POOL)), shelf=CHEAP)
     assert "instance-type-other" in rules(first)
+
+
+@pytest.mark.parametrize("name", ["g6f.xlarge", "p9.xlarge"])
+def test_a_machine_with_a_device_that_is_no_whole_gpu_is_no_plain_machine(name: str) -> None:
+    """The catalog counts no GPU in it, yet it is sold for one: neither a pool without GPUs nor one of its own moves by the CPU alone."""
+    part = kind(name, 8000, price="0.01")
+
+    assert findings(ask(full(), shelf=Shelf((OWN, part)))) == []
+    pool = replace(POOL, instance_type=name)
+    assert findings(ask(full(), pool, shelf=Shelf((part, kind("m6i.2xlarge", 8000, price="0.001"))))) == []
+
+
+def test_azures_own_list_offers_no_gpu_machine_to_a_pool_without() -> None:
+    """Its AMD cards and FPGAs are no GPU that pods ask for, and the list counts none."""
+    types = BundledCatalog().offered("azure", "eastus")
+    own = next(each for each in types if each.name == "Standard_D8s_v5")
+    stock = stock_of(types)
+    names = {types[index].name for index in stock.rivals(own, stock.on_demand, "USD")}
+
+    assert any(each.name.startswith("Standard_NV") and not each.gpus for each in types)
+    assert not any(name.startswith("Standard_N") for name in names)
+
+
+@pytest.mark.parametrize(("zones", "is_advised"), [(("us-east-1a",), True), (("us-east-1a", "us-east-1c"), False), ((), False)])
+def test_a_type_that_a_zone_of_the_pool_does_not_have_is_no_choice(*, zones: tuple[str, ...], is_advised: bool) -> None:
+    """Its nodes would never come there; where the pool's zones are not known, it may be any of them."""
+    other = replace(kind("m6i.2xlarge", 8000, price="0.10"), not_in=("us-east-1c",))
+
+    answers = ask(full(), replace(POOL, zones=zones), shelf=Shelf((OWN, other)))
+
+    assert bool(findings(answers)) is is_advised
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [replace(kind("m5.xlarge", 4000), not_in=("us-east-1a",)), kind("m5.xlarge", 4000, price=None), kind("m5.xlarge", 4000, price="0")],
+    ids=["zone", "no-price", "zero-price"],
+)
+def test_two_sizes_down_are_no_one_step_because_the_size_between_cannot_be_had(middle: InstanceType) -> None:
+    """8 cores to 2 in one edit, for want of a 4: that is for a person."""
+    pool = replace(POOL, zones=("us-east-1a",))
+
+    assert next_smaller(case(full(), middle, kind("m5.large", 2000, price="0.05"), pool=pool)) is None
+
+
+def test_a_next_size_with_a_price_in_another_currency_is_no_edit() -> None:
+    """Money of two currencies is not compared; the sizes below it are for a person."""
+    smaller = replace(kind("m5.xlarge", 4000), price=Money(Decimal("0.10"), "EUR"))
+
+    answers = ask(full(), shelf=Shelf((OWN, smaller, kind("m5.large", 2000, price="0.05"))))
+
+    assert typed(answers).rule == "instance-type-other"

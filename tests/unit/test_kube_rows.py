@@ -12,6 +12,7 @@ from tests.kube_world import Item, asks, autoscaler, budget, claim, container, m
 from tests.metric_series import AT, HOUR, POD, STEPS, TARGET, Found, once, series, steady
 from trimtab.records import MetricSeries
 from trimtab.sources.kube_objects import PARSERS, Kind, KubeObjects, gathered, parse_page
+from trimtab.sources.kube_series import KubeSeries
 from trimtab.sources.prometheus import COLUMNS, Hours, Target, hourly
 
 READ_AT = datetime(2026, 8, 2, 11, 5, tzinfo=UTC)
@@ -461,6 +462,21 @@ def restarted(first: float, last: float, *reasons: str) -> Found:
 )  # fmt: skip
 def test_restarts_count_as_kills_where_their_reason_was_memory(found: Found, expected: int | None) -> None:
     assert row(None, found)["out_of_memory"] == expected
+
+
+def test_a_restart_between_the_scrapes_of_two_hours_counts_in_the_later_one() -> None:
+    """The last scrape of one hour still says 4, the first of the next says 5: in neither hour does the counter grow."""
+    who = {**POD, "container": "app", "uid": "u1"}
+    early, late = AT, AT + 3600
+    kills = KubeSeries(
+        series(
+            restarts=(MetricSeries(who, ((early, 4.0), (late, 5.0))),), restarts_before=(MetricSeries(who, ((early, 4.0), (late, 5.0))),),
+            last_end=(MetricSeries({**who, "reason": "OOMKilled"}, ((late, 1.0),)),),
+        ),
+        is_vouched=True,
+    )  # fmt: skip
+
+    assert [kills.kills((POD["namespace"], POD["pod"]), at - 3600) for at in (early, late)] == [0, 1]
 
 
 def limited(*containers: str, **amounts: float) -> Found:

@@ -135,6 +135,19 @@ def test_gpu_compute_is_unknown_only_where_a_gpu_is_held(tmp_path: Path) -> None
     assert not np.isnan(demand.gpu_compute_used[demand.names.index("shop/cart")]).any()
 
 
+def test_a_gpu_share_that_nobody_can_size_is_unknown_and_not_none(tmp_path: Path) -> None:
+    """Requests were read, and how much of a GPU its share is was not; where no request was read, nothing says that it holds any."""
+    held = [pod(hour, "embed-0", workload="embed", gpu_request=None, gpu_compute_used_max=None) for hour in range(48)]
+    unread = [pod(hour, "cart-0", cpu_request=None, gpu_request=None) for hour in range(48)]
+
+    demand = demand_of(tmp_path, *unread, *held)
+
+    embed, cart = demand.names.index("shop/embed"), demand.names.index("shop/cart")
+    assert np.isnan(demand.gpu_request[embed]).all()
+    assert np.isnan(demand.gpu_compute_used[embed]).all()
+    assert demand.gpu_request[cart].tolist() == [0.0] * 48
+
+
 def test_nodes_are_counted_and_other_pools_and_clusters_left_out(tmp_path: Path) -> None:
     rows = [node(hour, name) for hour in range(48) for name in ("n-1", "n-2")]
     foreign = [pod(0, "x-0") | {"pool": "other"}, pod(0, "y-0") | {"cluster_uid": "uid-2"}]

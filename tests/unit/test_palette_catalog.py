@@ -211,3 +211,14 @@ def test_no_azure_type_offers_more_than_it_has() -> None:
 
     assert len(offered) > 500
     assert all(0 <= kind.allocatable_cpu < kind.cpu and 0 <= kind.allocatable_memory < kind.memory for kind in offered)
+
+
+def test_zones_that_do_not_have_a_type_are_kept() -> None:
+    found = shelf(kind(nonSupportedZones=["us-east-1e"])).find("aws", "us-east-1", "m5.xlarge")
+
+    assert found is not None
+    assert found.not_in == ("us-east-1e",)
+
+
+def test_a_machine_of_a_million_cores_is_no_machine() -> None:
+    assert shelf(kind("m99.large", cpu=1_000_000)).find("aws", "us-east-1", "m99.large") is None

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.pool_cases import CLUSTER, NOW, POOL, SHELF, ask, demand, findings, hours, kind, only, refusal, rules, steady, usage
+from tests.pool_cases import CLUSTER, NOW, POOL, SHELF, Shelf, ask, demand, findings, hours, kind, only, refusal, rules, steady, usage
 from trimtab.analysis.case import Asked, Case, case_of
 from trimtab.analysis.demand import Demand, Drain
 from trimtab.analysis.floors import floor_of, too_small_for_palette
 from trimtab.analysis.rightsize import Answer
 from trimtab.records import Cloud, EvidenceFloor, Finding, Pool
+from trimtab.units import GIB
 
 THREE = ("us-east-1a", "us-east-1b", "us-east-1c")
 
@@ -99,3 +100,51 @@ def test_an_empty_pool_goes_to_its_floor_and_its_owners_are_asked_whether_it_is_
 
     assert (finding.rule, finding.nodes_new) == ("pool-idle", 5)
     assert "Nothing but DaemonSets ran on it in 45 days; whether it is needed at all is its owners' choice." in finding.evidence.lines
+
+
+def test_pods_that_may_not_share_a_node_take_their_room_on_each_of_their_nodes() -> None:
+    """Five small pods on five nodes leave none of those to a pod of 7.5 cores: four of these need four nodes more."""
+    rows = [
+        row
+        for at in hours()
+        for row in (
+            usage(at, pods=5, workload="shop/spread", cpu_request=1000, cpu_used=500),
+            usage(at, pods=4, workload="shop/big", cpu_request=7500, cpu_used=4000),
+        )
+    ]
+    found = replace(demand(*rows, nodes=9), drains={"shop/spread": Drain(has_own_node=True)})
+
+    answers = ask(found, replace(POOL, count=9))
+
+    assert case(found).now.needed.maximum(case(found).everything) == 9
+    assert "node-count-down" not in rules(answers)
+    assert "node-count-down" in rules(ask(replace(found, drains={}), replace(POOL, count=9)))
+
+
+def test_pods_apart_are_counted_where_a_workloads_pods_change_their_size() -> None:
+    """The other way to pack, for pods that do not keep their size, holds them apart as well."""
+    rows = [
+        row
+        for index, at in enumerate(hours())
+        for row in (
+            usage(at, pods=5, workload="shop/spread", cpu_request=1000 + index % 2, cpu_used=500),
+            usage(at, pods=4, workload="shop/big", cpu_request=7500, cpu_used=4000),
+        )
+    ]
+    found = replace(demand(*rows, nodes=9), drains={"shop/spread": Drain(has_own_node=True)})
+
+    assert case(found).now.needed.maximum(case(found).everything) == 9
+
+
+def test_the_only_pool_of_an_aks_cluster_keeps_two_cores_and_four_gib() -> None:
+    """Four nodes of one core and 2 GiB go to two and no further, however little runs."""
+    small = replace(kind("Standard_B1ms", 1000, memory=2), cloud="azure")
+    found = steady(1, nodes=2, cpu_request=100, cpu_used=10, memory_request=GIB // 8)
+    pool = replace(POOL, instance_type=small.name, count=2)
+
+    answers = ask(found, pool, replace(CLUSTER, cloud="azure", pools=(pool,)), Shelf((small,)))
+
+    assert findings(answers) == []
+    assert "all workers of an AKS cluster together need 2 cores and 4 GiB, which takes 2" in refusal(answers, "fits").reason
+    beside = replace(CLUSTER, cloud="azure", pools=(pool, replace(POOL, name="other")))
+    assert count_of(ask(found, pool, beside, Shelf((small,)))).nodes_new == 1

@@ -12,7 +12,7 @@ from tests.pool_cases import CLUSTER, END, NOW, POOL, Shelf, ask, demand, findin
 from trimtab.analysis.assembly import from_rows
 from trimtab.analysis.demand import Demand
 from trimtab.analysis.rightsize import Answer, PaletteUse
-from trimtab.units import GIB
+from trimtab.units import GIB, Millicores
 
 SCALED = replace(POOL, minimum=4, maximum=12)
 
@@ -206,3 +206,48 @@ def test_pods_that_wait_where_there_is_room_stop_a_cut() -> None:
 
     no = refusal(ask(found), "waits-despite-room")
     assert no.reason == "In 10% of the measured hours pods waited although 6 nodes had room by their requests."
+
+
+def test_pods_that_wait_stop_a_cut_though_each_workload_alone_would_fill_a_node() -> None:
+    """Ten small workloads have room on six nodes together; that each could have a node of its own does not hide it."""
+    rows = [
+        usage(at, pods=1, workload=f"shop/{number}", pending=1 if index % 10 == 0 else 0)
+        for index, at in enumerate(hours())
+        for number in range(10)
+    ]
+    found = demand(*rows)
+
+    assert "waits-despite-room" in rules(ask(found))
+
+
+def test_bounds_that_are_pinned_hold_the_live_size_too() -> None:
+    """Six nodes between twelve and twelve: one of the three is not what it says, and a cut to five would change all."""
+    assert rules(ask(steady(), replace(POOL, minimum=12, maximum=12))) == ["outside-bounds"]
+    assert "node-count-down" in rules(ask(steady(), replace(POOL, minimum=6, maximum=6)))
+
+
+def test_a_catalog_that_knows_no_architecture_does_not_contradict_palette() -> None:
+    shelf = Shelf((kind("m5.2xlarge", 8000, arch=""), kind("m9g.2xlarge", 8000, price="0.01", arch="")))
+    found = steady(pods=20, nodes=6)
+
+    assert "sources-disagree" not in rules(ask(found, replace(POOL, arch="amd64"), shelf=shelf))
+    assert "instance-type-other" not in rules(ask(found, shelf=shelf)), "two unknown architectures are not the same one"
+
+
+def test_a_type_without_room_for_any_pod_is_refused_by_name() -> None:
+    no_room = replace(kind("m5.2xlarge", 8000), allocatable_cpu=Millicores(0))
+
+    assert rules(ask(steady(cpu_request=0), shelf=Shelf((no_room,)))) == ["pod-fits-no-node"]
+
+
+def test_a_number_of_pods_that_is_no_number_is_not_an_idle_pool() -> None:
+    assert rules(ask(steady(float("nan")))) == ["metrics-impossible"]
+
+
+def test_a_daemonset_that_asks_for_nothing_known_takes_what_it_used() -> None:
+    """Five of eight cores on every node: what is left of six nodes is two cores' pods, one each."""
+    agent = {"workload": "kube-system/agent", "kind": "DaemonSet", "cpu_request": None, "cpu_used": 30_000}
+    found = demand(*(row for at in hours() for row in (usage(at, pods=6), usage(at, pods=6, **agent))))
+
+    assert found.overhead.cpu == 5000
+    assert "node-count-down" not in rules(ask(found))

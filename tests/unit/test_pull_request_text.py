@@ -194,3 +194,24 @@ def test_a_report_offers_no_button_and_no_rollback() -> None:
     assert "This is a report: nothing is opened and nothing merges." in text
     assert "Snooze" not in text
     assert "trimtab rollback" not in text
+
+
+@pytest.mark.parametrize(
+    ("field", "old", "new", "sentence"),
+    [
+        ("max", "20", "15", "may go up to 20 nodes, more than was ever needed"),
+        ("min", "1", "2", "may go down to 1 node, and pods often wait while new ones start"),
+        ("min", "6", "5", "may not go below 6 nodes, and often would"),
+        ("max", "9", "12", "is too small"),
+        ("count", "1", "0", "runs 1 node of `m6i.2xlarge` and does not need it."),
+    ],
+)
+def test_an_autoscalers_bound_is_not_told_as_nodes_that_run(field: str, old: str, new: str, sentence: str) -> None:
+    made = finding(
+        subject=replace(finding().subject, field=field),  # type: ignore[arg-type]
+        changes=(FieldChange(field=field, old=old, new=new),),  # type: ignore[arg-type]
+        nodes_old=int(old),
+        nodes_new=int(new),
+    )
+
+    assert sentence in written(facts(finding=made)).partition("\n")[0]

@@ -346,3 +346,26 @@ def test_teams_that_are_too_small_already_are_never_shrunk() -> None:
 
         assert isinstance(answer, Finding)
         assert answer.rule == "quota-up"
+
+
+def test_what_its_memory_quota_turned_away_is_missing_in_its_cpu_too() -> None:
+    """Memory is full in every hour: nobody knows how many cores the pods would have asked for that were never let in."""
+    full = counted(8.0 * GIB, hours=720, largest=1.0 * GIB)
+
+    cpu, memory = ask(quota(cpu=Millicores(20_000), memory=Bytes(8 * GIB)), demand(cpu=2500.0, memory=full))
+
+    assert isinstance(cpu, Refusal)
+    assert (cpu.rule, refusal((memory,)).rule) == ("quota-censored", "quota-censored")
+    assert "in 720 hours its memory quota was used up" in cpu.reason
+    assert change(ask(quota(cpu=Millicores(20_000), memory=Bytes(20 * GIB)), demand(cpu=2500.0, memory=8.0 * GIB))[:1])[0] == "quota-down"
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "why"), [(50.0, 1000, "it moves by 1 CPU cores and not below"), (7500.0, 8000, "margin and growth fill it")]
+)
+def test_what_keeps_a_quota_as_it_is_is_said_as_it_is(used: float, limit: int, why: str) -> None:
+    """A twentieth of a core does not fill a core: nothing smaller can be written."""
+    answer = refusal(ask(quota(cpu=Millicores(limit)), demand(cpu=counted(used, hours=720, largest=10.0))))
+
+    assert answer.rule == "already-right"
+    assert answer.reason.endswith(f"were asked for; {why}.")

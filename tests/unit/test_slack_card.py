@@ -48,6 +48,18 @@ def test_approving_asks_again_and_names_cluster_pool_change_and_risk() -> None:
     assert confirm == "Approve for cluster 64b0c0ffee64b0c0ffee0001, pool batch: node count from 6 to 5. Risk: low."
 
 
+def test_a_namespaces_quota_is_not_asked_about_as_a_pool() -> None:
+    """It may have the name of one."""
+    quota = finding(
+        subject=replace(finding().subject, field="cpu_cores", kind="namespace"),
+        changes=(FieldChange(field="cpu_cores", old="40", new="32"),),
+    )
+    blocks = card(facts(finding=quota, highest_stage=Stage.APPROVE))
+
+    assert "Namespace: batch" in said(blocks)
+    assert "Pool: batch" not in said(blocks)
+
+
 @pytest.mark.parametrize("state", [state for state in State if state not in {State.OPEN, State.AWAITING}])
 def test_no_button_stays_after_the_question_is_over(state: State) -> None:
     blocks = card(state=state)

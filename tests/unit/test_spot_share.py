@@ -115,3 +115,22 @@ def test_nothing_is_moved_to_spot_without_measured_use() -> None:
 
     assert "spot" not in rules(answers)
     assert "use-missing" in rules(answers)
+
+
+def test_a_pool_of_one_node_is_an_outage_at_every_interruption() -> None:
+    """Two replicas are none too many where one machine takes both away."""
+    found = replace(steady(2, nodes=1), drains={"shop/web": FINE}, zones=ZONES)
+
+    assert refusal(ask(found, replace(POOL, count=1), shelf=shelf()), "spot-one-node").needs == "A pool of at least two nodes."
+
+
+def test_an_autoscaled_pool_on_spot_is_judged_at_its_maximum_and_priced_at_its_minimum() -> None:
+    rows = [usage(at, pods=20 if at // 3600 % 24 == 5 else 2) for at in hours()]
+    found = replace(demand(*rows, nodes=2), drains={"shop/web": FINE}, zones=ZONES)
+    pool = replace(POOL, count=2, minimum=1, maximum=8)
+
+    finding = next(each for each in findings(ask(found, pool, shelf=shelf())) if each.rule == "spot")
+
+    assert (finding.evidence.violations_old, finding.evidence.violations_new) == (0, 0)
+    assert finding.saving_list.amount < Decimal("0.30") * 730 + 1
+    assert "spot" not in rules(ask(found, replace(pool, minimum=0), shelf=shelf())), "at a minimum of no nodes no saving is certain"

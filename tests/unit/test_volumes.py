@@ -122,3 +122,13 @@ def test_a_size_that_was_not_read_is_no_small_volume_to_talk_about() -> None:
 
 def test_small_volumes_are_left_alone() -> None:
     assert ask(volume(size=10.0, used=1.0, storage_class="gp2")) == ()
+
+
+def test_a_volume_that_is_gone_saves_nothing() -> None:
+    """It was measured for long enough, and deleted ten days ago: its class costs nothing any more."""
+    gone, there = volume(storage_class="gp2", days=30), volume(storage_class="gp2", days=40, provider_id="vol-2")
+
+    answers = ask(gone, there, days=40)
+
+    assert [answer.subject.pool for answer in answers if isinstance(answer, Finding)] == ["vol-2"]
+    assert ask(gone, days=40) == ()

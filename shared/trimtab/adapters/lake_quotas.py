@@ -26,8 +26,8 @@ SELECT "hour", namespace, pod, min(workload) AS workload, least(sum(greatest(sec
   coalesce(sum(seconds) FILTER (WHERE pending), 0) AS waited,
   CASE WHEN bool_or(cpu_request IS NULL) THEN NULL ELSE max(cpu_request) END AS cpu,
   CASE WHEN bool_or(memory_request IS NULL) THEN NULL ELSE max(memory_request) END AS memory,
-  CASE WHEN bool_or(gpu_request IS NULL AND cpu_request IS NULL) THEN NULL
-    ELSE coalesce(max(greatest(coalesce(gpu_request, 0), 1000 * coalesce(gpu_shares, 0))), 0) END AS gpu,
+  CASE WHEN bool_or(gpu_request IS NULL AND gpu_shares IS NULL) THEN NULL
+    ELSE max(greatest(coalesce(gpu_request, 0), 1000 * CAST(coalesce(gpu_shares, 0) AS HUGEINT))) END AS gpu,
   CASE WHEN bool_or(cpu_request IS NULL OR cpu_limit IS NULL) THEN NULL ELSE max(greatest(cpu_request, cpu_limit)) END AS cpu_most,
   CASE WHEN bool_or(memory_request IS NULL OR memory_limit IS NULL) THEN NULL
     ELSE max(greatest(memory_request, memory_limit)) END AS memory_most

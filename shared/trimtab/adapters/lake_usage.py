@@ -22,11 +22,12 @@ HOUR = 3600
 RECENT = timedelta(seconds=RECENT_SECONDS)
 SOURCE = "hourly usage in the lake, highest 5-minute values"
 
-# A running pod without a value makes its workload's hour unknown; a waiting pod uses nothing. No GPU asked for means no GPU.
+# A running pod without a value makes its workload's hour unknown; a waiting pod uses nothing. Where requests were read and GPUs were not,
+# it holds a part of one and nobody says how large.
 DEMAND_SQL = """
 SELECT CAST(epoch("hour") AS BIGINT) AS at, namespace || '/' || workload AS name, any_value(coalesce(workload_kind, '')) AS kind,
   count(*) AS pods, count(*) FILTER (WHERE coalesce(pending, false)) AS waiting,
-  cpu_request, memory_request, coalesce(gpu_request, 0) AS gpu,
+  cpu_request, memory_request, CASE WHEN gpu_request IS NULL AND cpu_request IS NULL THEN 0 ELSE gpu_request END AS gpu,
   {cpu}, {memory}, {compute}, {fullest}, {tensor}, {dram}, {fp64}, {power}, {link}
 FROM ({usage}) WHERE cluster_uid = $cluster AND pool = $pool AND "hour" >= $start AND "hour" < $end AND pod IS NOT NULL
 GROUP BY ALL ORDER BY ALL"""
@@ -67,7 +68,7 @@ def _known(column: str, function: str, otherwise: str = "") -> str:
     return f"CASE WHEN {missing} THEN NULL ELSE coalesce({function}({column}) FILTER (WHERE NOT coalesce(pending, false)), 0) END"
 
 
-_NO_GPU = "AND coalesce(gpu_request, 0) > 0"
+_NO_GPU = "AND (gpu_request > 0 OR (gpu_request IS NULL AND cpu_request IS NOT NULL))"
 
 
 def _of_gpus(column: str) -> str:

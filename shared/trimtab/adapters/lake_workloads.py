@@ -27,9 +27,10 @@ CHOSEN_SQL = f"""
 WITH found AS (
   SELECT {_ID} AS id, count(DISTINCT date_trunc('day', "hour")) >= 14 AS is_settled,
     sum(CAST(seconds AS HUGEINT) * (
-      greatest(coalesce(cpu_request - cpu_used_max, 0), 0) * 32
+      greatest(coalesce(cpu_request - cpu_used_max, 0), 0)::HUGEINT * 32
       + greatest(coalesce(memory_request - memory_used_max, 0), 0) // 1048576 * 4
-      + CASE WHEN gpu_request >= 2000 THEN greatest(coalesce(gpu_request - gpu_compute_used_max, 0), 0) * 950 ELSE 0 END)) AS waste,
+      + CASE WHEN gpu_request >= 2000 THEN greatest(coalesce(gpu_request - gpu_compute_used_max, 0), 0)::HUGEINT * 950
+        ELSE 0 END)) AS waste,
     coalesce(sum(greatest(out_of_memory, 0)), 0) * 1000
       + count(*) FILTER (WHERE memory_used_max > memory_request OR cpu_used > cpu_request
         OR (cpu_limit > 0 AND cpu_used_max >= 0.95 * cpu_limit) OR (memory_limit > 0 AND memory_used_max >= 0.95 * memory_limit)) AS trouble

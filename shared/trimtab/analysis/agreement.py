@@ -18,16 +18,16 @@ FIND_OUT = "Somebody finds out which source is right; the advice comes back by i
 
 def arch_differs(asked: Asked) -> Refusal | None:
     """Pods of one architecture do not run on the other: Palette and the catalog must mean the same machine."""
-    if asked.instance is None or not asked.pool.arch or asked.pool.arch == asked.instance.arch:
+    if asked.instance is None or asked.pool.arch in ("", asked.instance.arch) or not asked.instance.arch:
         return None
     reason = f"Palette says that its nodes are {asked.pool.arch}, the catalog that {asked.instance.name} is {asked.instance.arch}."
     return asked.refuse("sources-disagree", reason, needs=FIND_OUT)
 
 
 def outside_bounds(asked: Asked) -> Refusal | None:
-    """An autoscaler keeps the live size within its bounds; where it does not, somebody or something else is at work."""
+    """Bounds, pinned ones too, hold the live size between them; where they do not, somebody or something else is at work."""
     pool = asked.pool
-    if not pool.is_autoscaled or pool.minimum is None or pool.maximum is None:
+    if pool.minimum is None or pool.maximum is None:
         return None
     live = pool.machines if pool.machines is not None else pool.count
     if pool.minimum <= live <= pool.maximum:

@@ -190,12 +190,16 @@ def assemble(
 
 
 def overhead_of(daemons: Iterable[UsageRow]) -> Overhead:
-    """Per DaemonSet the most that one of its pods asked for or held; all of them together are on every node."""
+    """Per DaemonSet the most that one of its pods asked for or held, of CPU what it used where nobody knows what it asked for.
+
+    All of them together are on every node.
+    """
     cpu: dict[str, float] = {}
     memory: dict[str, float] = {}
     for row in daemons:
         held = row.memory_used / row.pods if row.memory_used is not None and row.pods else 0.0
-        cpu[row.workload] = max(cpu.get(row.workload, 0.0), row.cpu_request or 0.0)
+        used = row.cpu_used / row.pods if row.cpu_used is not None and row.pods else 0.0
+        cpu[row.workload] = max(cpu.get(row.workload, 0.0), used if row.cpu_request is None else row.cpu_request)
         memory[row.workload] = max(memory.get(row.workload, 0.0), row.memory_request or 0.0, held)
     return Overhead(cpu=sum(cpu.values()), memory=sum(memory.values()), pods=len(cpu))
 

@@ -118,7 +118,8 @@ def _maximum_down(case: Case, low: int, high: int) -> Finding | None:
     wanted = max(
         sized(needed, case.part, case.demand.times[needed.steps]), whole(needed.maximum(case.everything) * (1 + MARGIN)), floor.nodes
     )
-    target = max(one_step(case, high, 2 * wanted), low + 1)
+    # What runs now, whatever for, is not taken away by a limit.
+    target = max(one_step(case, high, 2 * wanted), low + 1, case.pool.count, case.pool.machines or 0)
     if high <= LOOSE * wanted or target >= high or shrink_veto(case) is not None:
         return None
     capped = case.price * (HOURS_PER_MONTH * (high - target))

@@ -93,6 +93,10 @@ class Asked:
         """Zones that the pool is declared in, and those that its nodes were seen in; () = nobody knows."""
         return tuple(sorted({*self.pool.zones, *((self.demand.zones if self.demand else None) or ())}))
 
+    def is_missing_in_zone(self, instance: InstanceType) -> bool:
+        """Would that type find no machine in a zone of this pool; where its zones are not known, in any zone at all."""
+        return bool(set(instance.not_in) & set(self.zones or instance.not_in))
+
     def refuse(self, rule: str, reason: str, eligible_from: date | None = None, *, needs: str = "") -> Refusal:
         """An expected no about this pool."""
         return Refusal(

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from trimtab.analysis.case import Case
 from trimtab.analysis.demand import Demand
-from trimtab.analysis.floors import Floor, floor_of
+from trimtab.analysis.floors import Floor, floor_of, for_palette
 from trimtab.analysis.gpu import GpuUse
 from trimtab.analysis.packing import NodesNeeded
 from trimtab.analysis.shrink import shrink_veto
@@ -34,7 +34,7 @@ def wish_of(case: Case) -> Wish:
     """What this pool should have of its own type. Idle GPUs get the same margin: that they are idle is the easiest thing to fake."""
     needed = case.now.needed
     load = load_of(case, needed)
-    return Wish(load=load, floor=floor_of(case, needed, load))
+    return Wish(load=load, floor=max(floor_of(case, needed, load), for_palette(case), key=lambda floor: floor.nodes))
 
 
 def load_of(case: Case, needed: NodesNeeded) -> int:
@@ -164,6 +164,9 @@ def _right(case: Case, use: GpuUse | None, wish: Wish) -> Refusal:
     size = f"{case.now.nodes} x {case.instance.name}"
     busiest = case.now.needed.fullest.max(initial=0.0)
     if busiest > case.now.nodes:
+        if case.demand.pending_share:
+            early = f"in the fitted days it needed up to {busiest:.1f} nodes and pods waited, in the judged days it was enough"
+            return case.asked.refuse("fits", f"{size} is left as it is: {early}.")
         # A pod that replaces another within the hour counts beside it, so an hour may look too full without anybody waiting.
         full = f"its fullest hour adds up to {busiest:.1f} nodes because pods replaced one another, and no pod waited"
         return case.asked.refuse("fits", f"{size} is left as it is: {full}.")

@@ -110,5 +110,5 @@ def _sentences(demand: Demand, new: Size, part: Split, missed: int) -> tuple[str
     taken = demand.overhead
     if taken.pods:
         share = f"{taken.cpu / 1000:.2f} cores and {taken.memory / GIB:.2f} GiB"
-        sentences.append(f"Every node gives {share} to {taken.pods} DaemonSets first.")
+        sentences.append(f"Every node gives {share} to {taken.pods} DaemonSet{'s' if taken.pods != 1 else ''} first.")
     return tuple(sentences)

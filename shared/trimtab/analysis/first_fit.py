@@ -5,9 +5,12 @@ import numpy as np
 from trimtab.analysis.demand import Floats
 
 
-def first_fit(counts: Floats, size: Floats, offers: Floats, width: int) -> Floats:
-    """[step] nodes that first fit takes, the row with the largest pods first; infinite where `width` nodes are not enough."""
-    counts, size = _largest_first(counts, size, offers)
+def first_fit(counts: Floats, size: Floats, offers: Floats, width: int, apart: Floats | None = None) -> Floats:
+    """[step] nodes that first fit takes, the row with the largest pods first; infinite where `width` nodes are not enough.
+
+    `apart` [row] is how many pods of a row one node may hold whatever room it has.
+    """
+    counts, size, limit = _largest_first(counts, size, offers, apart)
     asked = [index for index in range(len(offers)) if _may_run_out(counts, size[index], offers[index])]
     if not asked:
         return np.where(counts.sum(axis=0) > 0, 1.0, 0.0)
@@ -16,7 +19,7 @@ def first_fit(counts: Floats, size: Floats, offers: Floats, width: int) -> Float
     left_over = np.zeros(counts.shape[1])
     for row, wanted in enumerate(counts):
         needs = [size[index, row] for index in asked]
-        fits = _fits_on(free, needs, wanted)
+        fits = np.minimum(_fits_on(free, needs, wanted), limit[row])
         before = np.cumsum(fits, axis=0) - fits
         taken = np.clip(wanted - before, 0.0, fits)
         free = [room - taken * need for room, need in zip(free, needs, strict=True)]
@@ -26,7 +29,7 @@ def first_fit(counts: Floats, size: Floats, offers: Floats, width: int) -> Float
     return nodes
 
 
-def first_fit_alike(counts: Floats, shapes: Floats, offers: Floats, width: int) -> Floats:
+def first_fit_alike(counts: Floats, shapes: Floats, offers: Floats, width: int, apart: Floats | None = None) -> Floats:
     """The same where all pods of a row are equal, `shapes` [dimension, row]: one order for all steps, and nothing is asked per cell."""
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(shapes[:-1] > 0, shapes[:-1] / offers[:-1, None], 0.0).max(axis=0, initial=0.0)
@@ -42,6 +45,8 @@ def first_fit_alike(counts: Floats, shapes: Floats, offers: Floats, width: int) 
             on_first |= counts[row] > 0
             continue
         _fits_alike(free, sizes, counts[row], fits, room)
+        if apart is not None:
+            np.minimum(fits, apart[row], out=fits)
         # Each node takes what those before it left over: of `fits` added up, no more than was wanted.
         np.cumsum(fits, axis=0, out=room)
         left_over += np.maximum(counts[row] - room[-1], 0.0)
@@ -84,9 +89,10 @@ def _fits_on(free: list[Floats], needs: list[Floats], wanted: Floats) -> Floats:
     return np.maximum(fits, 0.0)
 
 
-def _largest_first(counts: Floats, size: Floats, offers: Floats) -> tuple[Floats, Floats]:
-    """Rows of each step ordered by their pods' largest share of a node; pod slots do not count as size."""
+def _largest_first(counts: Floats, size: Floats, offers: Floats, apart: Floats | None) -> tuple[Floats, Floats, Floats]:
+    """Rows of each step ordered by their pods' largest share of a node, with their limits; pod slots do not count as size."""
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(size[:-1] > 0, size[:-1] / offers[:-1, None, None], 0.0).max(axis=0)
     order = np.argsort(-share, axis=0, kind="stable")
-    return np.take_along_axis(counts, order, axis=0), np.take_along_axis(size, order[None], axis=1)
+    limit = (np.full(len(counts), np.inf) if apart is None else apart)[order]
+    return np.take_along_axis(counts, order, axis=0), np.take_along_axis(size, order[None], axis=1), limit

@@ -75,6 +75,14 @@ def node_lost(case: Case, needed: NodesNeeded, enough: int) -> Floor:
     return Floor(nodes=most + 1, why=f"the busiest {case.step_name} needs {most}, and in production one node may be lost (N+1)")
 
 
+def for_palette(case: Case) -> Floor:
+    """Nodes of its own type that an AKS cluster's only worker pool keeps."""
+    enough = next((nodes for nodes in range(1, case.now.nodes) if not too_small_for_palette(case, case.instance, nodes)), case.now.nodes)
+    if case.instance.cloud != "azure" or enough == 1:
+        return Floor(nodes=0, why="")
+    return Floor(nodes=enough, why=too_small_for_palette(case, case.instance, enough - 1))
+
+
 def too_small_for_palette(case: Case, instance: InstanceType, nodes: int) -> str:
     """Why the cluster's own agents would have no place on that; "" = they have one, or another pool has it."""
     others = [pool for pool in case.asked.cluster.pools if pool.name != case.pool.name and not pool.control_plane]

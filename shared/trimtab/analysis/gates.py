@@ -150,7 +150,8 @@ def _fits(asked: Asked) -> Refusal | None:
         ("GPUs", largest.gpu, instance.gpus * 1000),
         ("pod slots", 1.0, instance.max_pods - demand.overhead.pods),
     )
-    short = [name for name, need, room in rooms if need > room]
+    runs = bool(demand.runs.any())
+    short = [name for name, need, room in rooms if need > room or (runs and room <= 0 and name != "GPUs")]
     if not short:
         return None
     reason = f"Its largest pod asks for more {short[0]} than one {instance.name} offers: the requests or the type are wrong."

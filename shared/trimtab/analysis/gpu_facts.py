@@ -5,7 +5,7 @@ those of NVIDIA's MIG user guide (supported GPUs). A card that is not here is un
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from trimtab.records import InstanceType
@@ -105,8 +105,9 @@ _ON_MODULES = frozenset({"V100", "A100-40", "A100-80", "H100", "H200", "B200"})
 
 
 def gpu_of(instance: InstanceType) -> Gpu | None:
-    """The card of an instance type; None = it has none, or nobody wrote its facts down."""
-    return GPUS.get(instance.gpu_model or "") if instance.gpus else None
+    """The card of an instance type, with the memory that the catalog says; None = it has none, or nobody wrote its facts down."""
+    card = GPUS.get(instance.gpu_model or "") if instance.gpus else None
+    return replace(card, memory_mib=instance.gpu_memory // MIB) if card and instance.gpu_memory else card
 
 
 def card_of(model: str) -> str | None:

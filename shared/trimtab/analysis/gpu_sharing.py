@@ -191,7 +191,8 @@ def schedule(case: Case, use: GpuUse | None) -> Finding | None:
     """Hours of the week in which loaded cards never computed anything, although they do at others: a person may let them go then."""
     if use is None or case.demand.step > HOUR or not use.works or not all(_is_served(work) for work in use.works):
         return None
-    if any(need == 0 for need in _gpu_needs(case)):
+    # What goes down to none already needs no schedule.
+    if case.now.nodes < 1 or any(need == 0 for need in _gpu_needs(case)):
         return None
     quiet = _quiet_hours(case)
     share = len(quiet) / WEEK_HOURS

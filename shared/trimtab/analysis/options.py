@@ -98,7 +98,8 @@ def _cheapest_first(case: Case, stock: Stock, rivals: Ints, prices: Floats) -> I
         price = case.asked.price(instance)
         if price is None or not np.isfinite(cost[index]):
             return
-        yield instance, price, int(nodes[index])
+        if price.currency == case.price.currency:
+            yield instance, price, int(nodes[index])
 
 
 def _least_nodes(case: Case, offers: Floats) -> Floats:
@@ -130,6 +131,8 @@ def option(case: Case, instance: InstanceType, price: Money) -> Option:
 
 
 def _objection(case: Case, instance: InstanceType, nodes: int) -> str:
+    if case.asked.is_missing_in_zone(instance):
+        return f"{', '.join(instance.not_in)} does not have it"
     if family(instance).is_burstable and not family(case.instance).is_burstable:
         return "it is burstable: it does not offer all of its cores all of the time"
     if instance.gpus:

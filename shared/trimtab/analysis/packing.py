@@ -70,6 +70,8 @@ class Items:
     """[measured step] steps with the same number have the same pods."""
     shapes: Floats | None = None
     """[dimension, row] where the pods of a row never change their size; else None."""
+    apart: Floats | None = None
+    """[row] how many of its pods one node may hold whatever room it has: 1 where they may not share one, else infinite; None = all may."""
 
 
 def items_of(demand: Demand) -> Items:
@@ -88,7 +90,13 @@ def items_of(demand: Demand) -> Items:
         memory_used=np.nan_to_num(demand.memory_used[:, steps]).sum(axis=0),
         alike=np.arange(len(steps)) if shapes is None else _alike(counts),
         shapes=shapes,
+        apart=_apart(demand),
     )
+
+
+def _apart(demand: Demand) -> Floats | None:
+    own = {name for name, drain in demand.drains.items() if drain.has_own_node}
+    return np.array([1.0 if name in own else np.inf for name in demand.names]) if own else None
 
 
 def _shapes(counts: Floats, sizes: Floats) -> Floats | None:
@@ -126,6 +134,8 @@ class NodesNeeded:
         """[measured step] the fullest dimension, in nodes and fractions of a node."""
         sizes = items.sizes if items.shapes is None else items.shapes[:, :, None]
         fits = _fits(sizes, np.array(node.offers))
+        if items.apart is not None:
+            fits = np.minimum(fits, items.apart[:, None])
         self._floor = np.ceil(used - 1e-9)
         self.lower = np.maximum(_lower(items, self.load, node), self._floor)
         self.upper = np.maximum(_upper(items.counts, fits), self.lower)
@@ -186,9 +196,9 @@ class NodesNeeded:
         for at in range(0, len(steps), chunk):
             part = steps[at : at + chunk]
             if items.shapes is not None:
-                need[at : at + chunk] = first_fit_alike(items.counts[:, part], items.shapes, offers, width)
+                need[at : at + chunk] = first_fit_alike(items.counts[:, part], items.shapes, offers, width, items.apart)
             else:
-                need[at : at + chunk] = first_fit(items.counts[:, part], items.sizes[:, :, part], offers, width)
+                need[at : at + chunk] = first_fit(items.counts[:, part], items.sizes[:, :, part], offers, width, items.apart)
         return need
 
 
@@ -212,11 +222,13 @@ def _upper(counts: Floats, fits: Floats) -> Floats:
 
 
 def _lower(items: Items, load: Floats, node: Node) -> Floats:
-    """No less than the fullest dimension, and no two pods that each take more than half of one."""
+    """No less than the fullest dimension, no two pods that each take more than half of one, and none that may not share a node."""
     offers = np.array(node.offers)[:, None]
     if items.shapes is not None:
         large = (items.shapes > offers / 2).astype(np.float64) @ items.counts
     else:
         large = np.where(items.sizes > offers[:, :, None] / 2, items.counts, 0.0).sum(axis=1)
     bound: Floats = np.maximum(np.ceil(load - 1e-9).max(axis=0, initial=0.0), large.max(axis=0, initial=0.0))
+    if items.apart is not None:
+        bound = np.maximum(bound, items.counts[np.isfinite(items.apart)].max(axis=0, initial=0.0))
     return bound

@@ -25,6 +25,11 @@ LARGEST_CUT = 4
 PINNED_HOURS = 3
 """Hours without room for one more pod from which on a quota is taken to hold its pods back."""
 MIB = 1 << 20
+NUMBERS: tuple[tuple[str, PoolField, str], ...] = (
+    ("gpu", "gpu_limit", "GPU"),
+    ("cpu", "cpu_cores", "CPU"),
+    ("memory", "memory_mib", "memory"),
+)
 REPLICAS = "How many replicas its controllers want was not read: a quota turns pods away before they exist, and none is left waiting."
 ELSEWHERE = "What its namespaces were given on its other clusters was not read, and Palette takes no workspace smaller than all of them."
 PLACES = {"namespace": "namespace", "workspace": "workspace", "virtual-cluster": "virtual cluster"}
@@ -185,7 +190,18 @@ def _answer(case: QuotaCase, *, is_read: bool) -> Answer:
     if not is_read:
         needs = "kube-state-metrics' kube_pod_container_resource_limits, or the Kubernetes API, for its pods."
         return case.refuse("limits-not-read", "it may count limits, and those of its pods were not read; it stays.", needs)
-    return _smaller(case)
+    return _turned_away(case) or _smaller(case)
+
+
+def _turned_away(case: QuotaCase) -> Refusal | None:
+    """A pod that another of its numbers turned away is missing in this one too."""
+    for name, field, words in NUMBERS:
+        limit = None if field == case.resource.field else _limit_of(case.quota, field)
+        full = 0 if limit is None else int((pinned(getattr(case.demand, name), limit) & case.demand.seen).sum())
+        if full >= PINNED_HOURS:
+            reason = f"in {full} hours its {words} quota was used up, and the pods that this turned away are missing here too; it stays."
+            return case.refuse("quota-censored", reason, f"Hours in which its {words} quota has room.")
+    return None
 
 
 def _censored(case: QuotaCase, held_back: Bools) -> Answer:
@@ -218,13 +234,14 @@ def _smaller(case: QuotaCase) -> Answer:
         return _refuse(case.quota, "month-end-unseen", reason, f"The measured day {month_end:%Y-%m-%d}.", month_end + timedelta(days=1))
     # Both, so that pods that wait never break the trend of those that run.
     running = load_of(load.times, np.where(load.known, case.counted.running, np.nan))
-    wanted = _up(max(load.wanted(load.fit, MARGIN), running.wanted(running.fit, MARGIN)), case.step)
+    least = max(load.wanted(load.fit, MARGIN), running.wanted(running.fit, MARGIN))
+    wanted = _up(least, case.step)
     target = max(wanted, case.limit - _step_of(case), case.step)
     if target >= case.limit:
         peak = load.highest(load.known)
-        return case.refuse(
-            "already-right", f"at most {case.words(peak)} of {case.words(case.limit)} were asked for; margin and growth fill it."
-        )
+        is_full = least > case.limit - case.step > 0
+        why = "margin and growth fill it" if is_full else f"it moves by {case.words(case.step)} and not below"
+        return case.refuse("already-right", f"at most {case.words(peak)} of {case.words(case.limit)} were asked for; {why}.")
     missed = load.above(target, load.known)
     if missed:
         reason = (

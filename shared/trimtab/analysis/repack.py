@@ -49,6 +49,9 @@ class Asked:
     gpu: float | None = None
 
 
+Change = tuple[WorkloadUse, Asked]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Effect:
     """What a change does to its pools together."""
@@ -95,17 +98,21 @@ class Packed:
         except BadInput as error:
             return str(error)
 
-    def nodes_with(self, changes: Sequence[tuple[WorkloadUse, Asked]]) -> Decimal:
-        """Nodes of all pools that these touch, once all of them are done. Raises BadInput where no number is enough."""
+    def nodes_with(self, changes: Sequence[Change], unchanged: Sequence[Change] = ()) -> Decimal:
+        """Nodes of all pools that these touch, once `changes` are done; those of `unchanged` ask for what they do today.
+
+        Raises BadInput where no number is enough.
+        """
         demands = dict(self.demands)
-        touched = sorted({name for use, _ in changes for name in use.pools})
-        for use, asked in changes:
+        touched = sorted({name for use, _ in (*changes, *unchanged) for name in use.pools})
+        parts = [*((use, asked, False) for use, asked in changes), *((use, today(use, asked), True) for use, asked in unchanged)]
+        for use, asked, at_most in parts:
             for name in use.pools:
-                demands[name] = with_requests(demands.get(name, self.homes[name].demand), use, asked)
+                demands[name] = with_requests(demands.get(name, self.homes[name].demand), use, asked, at_most=at_most)
         return sum((self._nodes(self.homes[name], demands[name]) for name in touched), Decimal(0))
 
     def _effect(self, homes: Sequence[Home], use: WorkloadUse, asked: Asked) -> Effect:
-        before = {home.pool.name: self._count(home) for home in homes}
+        before = {home.pool.name: self._of_today(home, use, asked) for home in homes}
         demands = {home.pool.name: with_requests(self._demand(home), use, asked) for home in homes}
         after = {home.pool.name: self._nodes(home, demands[home.pool.name]) for home in homes}
         saved = {name: before[name] - after[name] for name in before}
@@ -125,6 +132,15 @@ class Packed:
 
     def _nodes(self, home: Home, demand: Demand) -> Decimal:
         return nodes_wanted(home, demand, is_nonproduction=self.is_nonproduction)
+
+    def _of_today(self, home: Home, use: WorkloadUse, asked: Asked) -> Decimal:
+        """Nodes for what the workload asks for since its last rollout: what that one freed is not saved again."""
+        now = today(use, asked)
+        has_fallen = any(
+            newest is not None and _highest(values) > newest
+            for newest, values in ((now.cpu, use.cpu_request), (now.memory, use.memory_request), (now.gpu, use.gpu_request))
+        )
+        return self._nodes(home, with_requests(self._demand(home), use, now, at_most=True)) if has_fallen else self._count(home)
 
     def _count(self, home: Home) -> Decimal:
         name = home.pool.name
@@ -155,24 +171,33 @@ def _floor(pool: Pool, demand: Demand, needed: NodesNeeded, *, is_nonproduction:
     return max(len({*pool.zones, *(demand.zones or ())}), apart + spare if apart else 0, busiest + spare)
 
 
-def with_requests(demand: Demand, use: WorkloadUse, asked: Asked) -> Demand:
-    """The same demand, as if every pod of the workload had asked for that; a request that was not known stays so."""
+def with_requests(demand: Demand, use: WorkloadUse, asked: Asked, *, at_most: bool = False) -> Demand:
+    """The same demand, as if every pod of the workload had asked for that, or for no more; a request that was not known stays so."""
     if use.kind == "DaemonSet":
         return _with_daemons(demand, use, asked)
     rows = np.array([one == (use.in_demand, use.kind) for one in zip(demand.names, demand.kinds, strict=True)], dtype=np.bool_)
     return replace(
         demand,
-        cpu_request=_instead(demand.cpu_request, rows, asked.cpu),
-        memory_request=_instead(demand.memory_request, rows, asked.memory),
-        gpu_request=_instead(demand.gpu_request, rows, asked.gpu),
+        cpu_request=_instead(demand.cpu_request, rows, asked.cpu, at_most=at_most),
+        memory_request=_instead(demand.memory_request, rows, asked.memory, at_most=at_most),
+        gpu_request=_instead(demand.gpu_request, rows, asked.gpu, at_most=at_most),
     )
 
 
-def _instead(values: Floats, rows: Bools, wanted: float | None) -> Floats:
+def today(use: WorkloadUse, asked: Asked) -> Asked:
+    """What one of its pods asks for now, of what is to be changed."""
+    return Asked(
+        cpu=None if asked.cpu is None else use.newest(use.cpu_request),
+        memory=None if asked.memory is None else use.newest(use.memory_request),
+        gpu=None if asked.gpu is None else use.newest(use.gpu_request),
+    )
+
+
+def _instead(values: Floats, rows: Bools, wanted: float | None, *, at_most: bool) -> Floats:
     if wanted is None or not rows.any():
         return values
     changed = values.copy()
-    changed[rows] = np.where(np.isnan(values[rows]), np.nan, wanted)
+    changed[rows] = np.where(np.isnan(values[rows]), np.nan, np.minimum(values[rows], wanted) if at_most else wanted)
     return changed
 
 

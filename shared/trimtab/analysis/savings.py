@@ -62,6 +62,11 @@ class Billed:
         return (paid / rest).quantize(SHARE_DIGITS) if paid >= 0 else None
 
 
+def on_spot(billed: Billed) -> Billed:
+    """For machines on spot: a spot price is what is paid, and the bill's discount on (often on-demand) list prices comes on top of none."""
+    return replace(billed, effective=billed.list - billed.covered_list + billed.covered_effective)
+
+
 def rate(billed: Billed | None, price: Money) -> Decimal | None:
     """What one machine's hour costs that no commitment pays, in the currency of its list price; None = the bill cannot say."""
     if billed is None or billed.currency != price.currency or billed.share is None or billed.ratio is None:
@@ -69,11 +74,18 @@ def rate(billed: Billed | None, price: Money) -> Decimal | None:
     return (price.amount * (1 - billed.share) * billed.ratio).quantize(SHARE_DIGITS)
 
 
-def settled(finding: Finding, billed: Billed | None, price: Money | None, is_related: Callable[[str, str], bool]) -> Finding | Refusal:
+def settled(
+    finding: Finding,
+    billed: Billed | None,
+    price: Money | None,
+    is_related: Callable[[str, str], bool],
+    running: float | None = None,
+) -> Finding | Refusal:
     """The finding with what it really saves, what it frees, and what is not known of either.
 
     `price` is the list price of one of the pool's machines for an hour. `is_related` says whether a reservation of one instance type
-    serves another one. A saving that a commitment eats up whole while something new has to be paid is refused.
+    serves another one. `running` is how many nodes the bill has on average: fewer than an autoscaler's maximum, which a finding counts.
+    A saving that a commitment eats up whole while something new has to be paid is refused.
     """
     if finding.saving_list.amount == 0:
         return replace(finding, saving_effective=finding.saving_list, saving_freed=finding.saving_list, unknowns=_other_unknowns(finding))
@@ -89,7 +101,8 @@ def settled(finding: Finding, billed: Billed | None, price: Money | None, is_rel
     stays_paid = share > 0 and _leaves(finding, billed, is_related)
     if stays_paid and price is None:
         return _unknown(finding, COVER_UNKNOWN)
-    old = price.amount * finding.nodes_old * HOURS_PER_MONTH if price and stays_paid else None
+    nodes = Decimal(finding.nodes_old) if running is None else min(Decimal(finding.nodes_old), Decimal(str(running)))
+    old = price.amount * nodes * HOURS_PER_MONTH if price and stays_paid else None
     effective = _effective(finding, share, ratio, old)
     if old is not None and effective <= 0 < finding.saving_list.amount:
         return _eaten_up(finding, billed, share, effective)
@@ -166,4 +179,4 @@ def _other_unknowns(finding: Finding) -> tuple[str, ...]:
     return tuple(sentence for sentence in finding.unknowns if sentence not in _MONEY_UNKNOWN)
 
 
-__all__ = ["COVER_UNKNOWN", "LIST_ONLY", "Billed", "covered_sentence", "rate", "settled"]
+__all__ = ["COVER_UNKNOWN", "LIST_ONLY", "Billed", "covered_sentence", "on_spot", "rate", "settled"]

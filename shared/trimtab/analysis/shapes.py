@@ -53,17 +53,20 @@ def _is_cheaper(option: Option, own: Option, share: Decimal) -> bool:
 
 
 def next_smaller(case: Case) -> InstanceType | None:
-    """The next smaller type of the same family, architecture and GPUs that has a price."""
+    """The next smaller type of the same family, architecture and GPUs; None where that one cannot be had: two sizes are no one step."""
     name = family(case.instance).name
     kin = [
         other
         for other in case.asked.catalog.offered(case.instance.cloud, case.instance.region)
         if other.cpu < case.instance.cpu
         and (other.arch, other.gpu_model, other.gpus) == (case.instance.arch, case.instance.gpu_model, case.instance.gpus)
-        and case.asked.price(other) is not None
         and family(other).name == name
     ]
-    return max(kin, key=lambda other: (other.cpu, other.memory, other.name), default=None)
+    found = max(kin, key=lambda other: (other.cpu, other.memory, other.name), default=None)
+    price = case.asked.price(found) if found else None
+    if found is None or price is None or price.currency != case.price.currency or case.asked.is_missing_in_zone(found):
+        return None
+    return found
 
 
 def pinned(case: Case) -> Refusal | None:

@@ -66,7 +66,7 @@ def _waits(case: Case) -> Refusal | None:
         return None
     steps = case.now.needed.steps
     waiting = (case.demand.pending[:, steps] > 0).any(axis=0)
-    has_room = case.now.needed.upper <= case.now.nodes
+    has_room = ~case.now.needed.misses(case.now.nodes, case.everything)
     share = float((waiting & has_room).mean()) if steps.size else 0.0
     if share <= WAITED:
         return None

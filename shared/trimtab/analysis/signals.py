@@ -53,6 +53,9 @@ def impossible(asked: Asked) -> Refusal | None:
         if values is not None and (np.isinf(values).any() or (values < 0).any()):
             reason = f"{name} holds a value below zero or without end: what wrote it cannot be trusted."
             return asked.refuse("metrics-impossible", reason, needs="A source whose values are possible, and a window without these.")
+        if values is not None and name == "pods" and np.isnan(values).any():
+            reason = "How many pods there were is no number in some steps: that is not the same as none."
+            return asked.refuse("metrics-impossible", reason, needs="A source whose values are possible, and a window without these.")
     return None
 
 
@@ -61,7 +64,9 @@ def requests_missing(asked: Asked) -> Refusal | None:
     demand = asked.demand
     if demand is None or not demand.runs.any():
         return None
-    missing = [words for name, words in REQUESTS.items() if name not in demand.recorded]
+    has_gpus = asked.instance is not None and asked.instance.gpus > 0
+    wanted = REQUESTS | ({"gpu_request": "GPUs"} if has_gpus else {})
+    missing = [words for name, words in wanted.items() if name not in demand.recorded]
     if not missing:
         return None
     reason = f"What its pods ask for in {' and '.join(missing)} was never read: nodes are counted by requests."

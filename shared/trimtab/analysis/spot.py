@@ -70,7 +70,7 @@ def _running(demand: Demand) -> list[str]:
 # ── The machines ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def machine_objection(case: Case) -> Objection | None:
     """What speaks against spot machines of this type in these zones, whatever runs on them."""
-    checks = (_nothing(case.demand), _interruption(case.instance), _price(case.instance), _zones(case.asked.zones))
+    checks = (_nothing(case.demand), _one_node(case), _interruption(case.instance), _price(case.instance), _zones(case.asked.zones))
     return next((objection for objection in checks if objection), None)
 
 
@@ -78,6 +78,18 @@ def _nothing(demand: Demand) -> Objection | None:
     if demand.runs.any():
         return None
     return "spot-unknown", "No workload was seen on the pool, so nobody knows whether it could live on spot.", "Workloads that run on it."
+
+
+def _one_node(case: Case) -> Objection | None:
+    if _most(case) > 1:
+        return None
+    sentence = "All its pods are on one node: an interruption takes every replica at once."
+    return "spot-one-node", sentence, "A pool of at least two nodes."
+
+
+def _most(case: Case) -> int:
+    """Nodes that the pool may have."""
+    return case.pool.maximum if case.pool.is_autoscaled and case.pool.maximum is not None else case.now.nodes
 
 
 def _interruption(instance: InstanceType) -> Objection | None:
@@ -173,7 +185,8 @@ def _gang(name: str, kind: str, instance: InstanceType) -> Objection | None:
 # ── All of it, or a second pool ──────────────────────────────────────────────────────────────────────────────────────
 def _whole(case: Case) -> Finding | None:
     prices = spot_prices(case, _running(case.demand))
-    if prices is None or prices.saved.amount <= 0:
+    if prices is None or prices.saved.amount <= 0 or not case.now.nodes:
+        # A minimum of no nodes has no floor under what it would save.
         return None
     change = FieldChange(field="capacity_type", old="on-demand", new="spot")
     lines = (f"{prices.sentence} Every workload here can be started again elsewhere.",)
@@ -181,13 +194,15 @@ def _whole(case: Case) -> Finding | None:
         "spot",
         "capacity_type",
         (change,),
-        case.now,
+        case.size(_most(case)),
         nodes_saved=Decimal(case.now.nodes),
         price_saved=prices.saved,
         is_effective_known=False,
         is_repave=True,
         lines=lines,
         unknowns=_unread(case),
+        old=case.size(_most(case)),
+        nodes=(case.now.nodes, case.now.nodes),
     )
 
 

@@ -1,5 +1,6 @@
 """A region's instance types as columns, so that a thousand are sifted at once; made again only when the catalog says something else."""
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,15 @@ from numpy.typing import NDArray
 from trimtab.analysis.case import usable_price
 from trimtab.analysis.demand import Bools, Floats, Ints, Overhead
 from trimtab.analysis.families import family
-from trimtab.records import InstanceType
+from trimtab.records import Cloud, InstanceType
 from trimtab.units import Money
 
+DEVICES: dict[Cloud, re.Pattern[str]] = {
+    "aws": re.compile(r"(g|gr|p)\d"),
+    "gcp": re.compile(r"(a|g)\d|ct\d"),
+    "azure": re.compile(r"Standard_N"),
+}
+"""Families that are sold for their device, GPUs of every make, TPUs and FPGAs, whether or not a catalog counts it."""
 _KEPT = 8
 """Regions whose columns are kept."""
 
@@ -45,7 +52,7 @@ class Stock:
         is_alike = (self.arch == own.arch) & (self.has_gpus == bool(own.gpus)) & (self.name != own.name)
         is_priced = np.isfinite(prices) & (self.currency == currency)
         found: Ints = np.flatnonzero(is_alike & ~is_older & ~self.is_special & is_priced)
-        return found
+        return found if own.arch and not has_other_device(own) else found[:0]
 
     def rooms(self, chosen: Ints, taken: Overhead) -> Floats:
         """[chosen type, dimension] what one node offers once the DaemonSets took theirs."""
@@ -77,11 +84,18 @@ def _columns(types: Sequence[InstanceType]) -> Stock:
         family=np.array([each.name for each in families], dtype=np.str_),
         line=np.array([each.line for each in families], dtype=np.str_),
         generation=np.array([each.generation for each in families], dtype=np.int64),
-        is_special=np.array([each.is_special for each in families], dtype=np.bool_),
+        is_special=np.array(
+            [each.is_special or has_other_device(kind) for each, kind in zip(families, types, strict=True)], dtype=np.bool_
+        ),
         on_demand=np.array([_amount(each.price) for each in types], dtype=np.float64),
         spot=np.array([_amount(each.spot_price) for each in types], dtype=np.float64),
         currency=np.array([each.price.currency if each.price else "" for each in types], dtype=np.str_),
     )
+
+
+def has_other_device(instance: InstanceType) -> bool:
+    """A part of a GPU, or a device that no pod asks for as one: such a machine is neither a GPU node nor a plain one."""
+    return not instance.gpus and (instance.gpu_model is not None or bool(DEVICES[instance.cloud].match(instance.name)))
 
 
 def _amount(price: Money | None) -> float:

@@ -6,12 +6,13 @@ Only a class change has a saving that a list knows; everything else is said with
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
 
 from trimtab.analysis.demand import Floats, Ints
-from trimtab.analysis.loads import Unit, Window, eligible_from, evidence_of_load, load_of
+from trimtab.analysis.loads import STALE, Unit, Window, eligible_from, evidence_of_load, load_of
 from trimtab.analysis.storage_prices import StoragePrice
 from trimtab.records import Cluster, FieldChange, Finding, Refusal, Subject
 from trimtab.units import GIB
@@ -69,9 +70,11 @@ def analyze_volumes(
 ) -> tuple[Answer, ...]:
     """Class changes first, each a finding for a person; then one line of advice per kind, naming the largest volumes.
 
-    `prices` maps a storage class as the cluster calls it to its list price there; a class that is missing has no known price.
+    A volume that was not reported of late may be gone: nothing is said of it. `prices` maps a storage class as the cluster calls it to its
+    list price there; a class that is missing has no known price.
     """
-    large = sorted((one for one in volumes if one.gib >= LEAST_GIB), key=lambda one: (-one.gib, one.provider_id))
+    current = [one for one in volumes if window.now - datetime.fromtimestamp(int(one.times[-1]) + 3600, UTC) <= STALE]
+    large = sorted((one for one in current if one.gib >= LEAST_GIB), key=lambda one: (-one.gib, one.provider_id))
     enough = [one for one in large if _days(one) >= window.days_wanted]
     changes = [_class_change(one, cluster, prices[one.storage_class], price_source) for one in enough if one.storage_class in prices]
     advice = (

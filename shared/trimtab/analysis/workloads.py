@@ -131,16 +131,16 @@ def _neighbors(downs: Sequence[Pair]) -> list[list[Pair]]:
 def _needed(group: list[Pair], packed: Packed) -> list[Pair]:
     """The fewest of a group that free as many nodes as all of it; the smallest change is given up first."""
 
-    def nodes(pairs: Sequence[Pair]) -> Decimal:
-        return packed.nodes_with([(use, _asked(wish)) for use, wish in pairs])
+    def nodes(done: Sequence[Pair]) -> Decimal:
+        changes, unchanged = ([(pair[0], _asked(pair[1])) for pair in group if (pair in done) is is_done] for is_done in (True, False))
+        return packed.nodes_with(changes, unchanged)
 
     goal, kept = nodes(group), list(group)
-    if goal >= packed.nodes_with([(use, Asked()) for use, _ in group]):
+    if goal >= nodes([]):
         return []
-    touched = [(use, Asked()) for use, _ in group]
     for pair in reversed(group):
         rest = [one for one in kept if one is not pair]
-        if packed.nodes_with([*touched, *((use, _asked(wish)) for use, wish in rest)]) <= goal:
+        if nodes(rest) <= goal:
             kept = rest
     return kept
 
@@ -239,8 +239,8 @@ def _grouped(noes: Iterable[tuple[WorkloadUse, No]], cluster: Cluster, window: W
 
 def _refused(cluster: Cluster, uses: Sequence[WorkloadUse], no: No, window: Window | None = None) -> Refusal:
     places = sorted({use.place for use in uses})
-    named = ", ".join(places[:MOST_NAMED]) + (f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else "")
-    example = f"{named}: {no.reason}" if len(places) < 2 else f"{named}; of the first: {no.reason}"
+    others = ", ".join(places[1:MOST_NAMED]) + (f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else "")
+    example = f"{places[0]}: {no.reason}{f'; also {others}' if others else ''}" if places else ""
     return Refusal(
         cluster_uid=cluster.uid,
         pool=places[0] if len(places) == 1 else "*",

@@ -12,8 +12,8 @@ from trimtab.tables import USAGE, text_literal
 TEXTS = ("labels", "annotations")
 """Unknown and none look alike in them: {}."""
 FACTS = (
-    "project", "disruptions_allowed", "local_volume", "zone", "managed_by", "cpu_limit", "memory_limit", "out_of_memory", "scaled_by",
-    "own_node", "pinned", "grace_seconds", "gpu_model", "storage_class",
+    "project", "pool", "instance_type", "disruptions_allowed", "local_volume", "zone", "managed_by", "cpu_limit", "memory_limit",
+    "out_of_memory", "scaled_by", "own_node", "pinned", "grace_seconds", "gpu_model", "storage_class",
 )  # fmt: skip
 """What the Kubernetes API tells; what is measured is never taken from another reading."""
 _KEYS = ("hour", "asset", "namespace", "pod", "node", "provider_id")

@@ -18,6 +18,7 @@ from trimtab.sources.metric_points import Labels
 WHOLE = "nvidia_com_gpu"
 SHARED = "nvidia_com_gpu_shared"
 _MIG = re.compile(r"nvidia_com_mig_(\d+)g_(\d+)gb(?:_me|_me_all)?")
+_SLICE = "nvidia_com_mig_"
 _SLICED_MIG = re.compile(r"nvidia_com_mig_.*_shared")
 _PROFILE = re.compile(r"(\d+)g\.(\d+)gb(?:\+me(?:\.all)?)?", re.IGNORECASE)
 _SINGLE = re.compile(r"-MIG-(\d+)g[._](\d+)gb", re.IGNORECASE)
@@ -133,6 +134,9 @@ def pod_share(name: str, requests: Mapping[str, float], node: NodeGpus) -> PodSh
         return PodShare(
             request=None, warning=f"pod {name}: it shares a MIG slice in time, and nobody says how much of it: its GPU is unknown"
         )
+    unlike = [resource for resource, amount in requests.items() if resource.startswith(_SLICE) and amount and not _MIG.fullmatch(resource)]
+    if unlike:
+        return PodShare(request=None, warning=f"pod {name}: {unlike[0]} is no MIG profile that is known here: its GPU is unknown")
     cut = [
         (int(found[1]), int(found[2]), amount) for resource, amount in requests.items() if (found := _MIG.fullmatch(resource)) and amount
     ]

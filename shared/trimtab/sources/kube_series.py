@@ -46,8 +46,14 @@ class KubeSeries:
         for scaler, (kind, name) in self.scalers:
             self.targets[scaler[0], kind, name].append(scaler)
         self.looks_at = largest(found.get("scaler_metric", ()), lambda labels: (_named(labels, _SCALER), labels.get("metric_name", "")))
+        self.metrics: dict[Named, list[str]] = defaultdict(list)
+        for scaler, metric in self.looks_at:
+            self.metrics[scaler].append(metric)
         self.budgets = smallest(found.get("budget", ()), lambda labels: _named(labels, _BUDGET))
         self.budgeted = _steps(self.budgets.values())
+        self.spaces: dict[str, set[int]] = defaultdict(set)
+        for (namespace, _), steps in self.budgets.items():
+            self.spaces[namespace].update(steps)
 
     def limit(self, pod: Pod, resource: str, hour: int, scale: int) -> int | None:
         """The sum over its containers; 0 where one has none, None = not exported, or nobody knows its containers."""
@@ -67,7 +73,9 @@ class KubeSeries:
         return sum(known) if lives and len(known) == len(counts) else None
 
     def _kills(self, life: tuple[Pod, str, str], at: int) -> int | None:
-        grown = self.restarts[life][at] - self.restarts_before.get(life, {}).get(at, 0.0)
+        restarts = self.restarts[life]
+        # One between the last scrape of an hour and the first of the next is in neither's own growth.
+        grown = restarts[at] - min(self.restarts_before.get(life, {}).get(at, 0.0), restarts.get(at - HOUR, restarts[at]))
         if grown <= 0:
             return 0
         told = [reason for reason in self.reasons.get(life, ()) if self.ends[life, reason].get(at)]
@@ -79,7 +87,7 @@ class KubeSeries:
         if at not in self.scaled:
             return None
         own = [scaler for scaler in self.targets.get((namespace, kind, name), ()) if at in self.scalers[scaler, (kind, name)]]
-        metrics = {metric for scaler, metric in self.looks_at if scaler in own and at in self.looks_at[scaler, metric]}
+        metrics = {metric for scaler in own for metric in self.metrics.get(scaler, ()) if at in self.looks_at[scaler, metric]}
         if own and not metrics:
             return None
         words = {metric if metric in {"cpu", "memory"} else "other" for metric in metrics}
@@ -93,11 +101,7 @@ class KubeSeries:
     def has_no_budget(self, namespace: str, hour: int) -> bool:
         """True where budgets were exported in the hour, and none of that namespace."""
         at = hour + HOUR
-        return (
-            self.is_vouched
-            and at in self.budgeted
-            and not any(at in steps for (space, _), steps in self.budgets.items() if space == namespace)
-        )
+        return self.is_vouched and at in self.budgeted and at not in self.spaces.get(namespace, ())
 
 
 def reserved(found: Found) -> dict[tuple[Pod, str], ByStep]:

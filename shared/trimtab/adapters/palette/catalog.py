@@ -57,7 +57,8 @@ class PaletteCatalog:
             return bundled
         if shelf.why_not or name not in shelf.types:
             return _instead(bundled, shelf.why_not or f"{SOURCE} does not have it in {region}")
-        return self._priced(cloud, region, shelf.types[name], bundled)
+        found = self._priced(cloud, region, shelf.types[name], bundled)
+        return found and replace(found, not_in=shelf.types[name].not_in)
 
     def offered(self, cloud: Cloud, region: str) -> tuple[InstanceType, ...]:
         """All types that can be had: where Palette's list was read, no other type could be put into a pool."""

@@ -97,7 +97,8 @@ def _pool(found: Mapping[str, Any], uid: ClusterUid, capacity: Literal["on-deman
         # A managed control plane is nobody's machine.
         instance_type="" if is_control_plane and not found.get("instanceType") else answers.text(found, "instanceType", place),
         count=answers.needed_count(found, "size", place),
-        minimum=minimum if minimum is not None and maximum else None,
+        # A zero that was left out is still a zero: a pool with a maximum is never taken for one of fixed size.
+        minimum=(minimum or 0) if maximum else None,
         maximum=maximum or None,
         capacity_type=capacity,
         control_plane=is_control_plane,

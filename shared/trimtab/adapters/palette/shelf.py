@@ -15,6 +15,8 @@ from trimtab.errors import BadInput
 from trimtab.records import Cloud
 from trimtab.units import Bytes, Millicores, Money, cores, gib
 
+LARGEST_CORES = 4096
+"""More than any machine has: so large a node would carry every pool."""
 LARGEST_GIB = 65_536
 """More memory than any machine has: the answer is in another unit than the GiB that it is documented in."""
 ARCHITECTURES = {"amd64": "amd64", "x86_64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
@@ -63,7 +65,7 @@ def parse_types(body: bytes) -> dict[str, ShelfType]:
 def _type(item: Mapping[str, Any], place: str) -> ShelfType | None:
     try:
         cpu, memory = answers.positive(item, "cpu", place), answers.positive(item, "memory", place)
-        if cpu is None or memory is None or memory > LARGEST_GIB:
+        if cpu is None or memory is None or cpu > LARGEST_CORES or memory > LARGEST_GIB:
             return None
         price, spot = _prices(item, place)
         return ShelfType(
