@@ -16,6 +16,7 @@ from trimtab.flow.alert import team_of
 from trimtab.flow.governance import home_governance
 from trimtab.records import BudgetNotice
 from trimtab.sources.notices import parse_notice
+from trimtab.units import Money
 
 
 def body(name: str = "batch-monthly", threshold: str = "24.00") -> bytes:
@@ -94,8 +95,19 @@ def test_the_fix_is_an_open_proposal_on_a_pool_that_the_team_has_a_share_of(tmp_
     deliver(world, body("shop-monthly"))
 
     batch, shop = (json.dumps(card.blocks) for card in world.cards()[1:])
-    assert "280.32 USD a month" in batch
+    assert f"dev-east/batch: {shrink().saving_effective} a month" in batch
     assert "Nothing is proposed right now." in shop
+
+
+def test_what_only_frees_machines_lowers_no_bill_and_is_no_fix(tmp_path: Path) -> None:
+    """A commitment pays for them until it ends: naming its list price under "What would lower it" would be untrue."""
+    world = make_world(tmp_path, ONE)
+    nothing = Money(Decimal(0), "USD")
+    world.propose(shrink(saving_effective=nothing, saving_freed=Money(Decimal("280.32"), "USD")))
+
+    deliver(world, body("batch-monthly"))
+
+    assert "Nothing is proposed right now." in json.dumps(world.cards()[-1].blocks)
 
 
 def test_what_is_merged_is_no_fix_any_more(tmp_path: Path) -> None:

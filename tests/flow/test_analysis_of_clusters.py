@@ -122,6 +122,7 @@ def day(number: int = 30, *, currency: str = "USD", covered: str | None = "0") -
 
 ZERO = Decimal(0)
 FREE = Covered(effective=ZERO, list=ZERO, covered_effective=ZERO, covered_list=ZERO)
+UNPRICED = PoolCover(cluster="one", pool="web", currency="USD", kind="Reservation", is_spend=False, effective=Decimal(9), list=ZERO)
 PLAN = PoolCover(cluster="one", pool="web", currency="USD", kind="Savings Plan", is_spend=True, effective=Decimal(1), list=Decimal(1))
 
 
@@ -241,6 +242,17 @@ def test_a_covered_part_is_freed_and_the_rest_is_saved(tmp_path: Path) -> None:
     assert finding.saving_effective == Money(Decimal("146.000000"), "USD")
     assert finding.saving_freed == Money(Decimal("146.000000"), "USD")
     assert "In 2026-07, 50% of what these machines cost at list price was covered (Savings Plan)." in finding.evidence.lines[-1]
+
+
+def test_paid_hours_without_a_list_cost_make_the_covered_part_unknown(tmp_path: Path) -> None:
+    """Beside a plan that has one: the part that a reservation covers would be taken for none."""
+    world = place(tmp_path)
+    bill(world, day(29, covered="0.5"), day(30, covered="0.5"), covers=(PLAN, UNPRICED))
+
+    finding = web(analyzed(world))
+
+    assert (finding.saving_effective, finding.saving_freed) == (None, None)
+    assert COVER_UNKNOWN in finding.unknowns
 
 
 @pytest.mark.parametrize(

@@ -359,6 +359,19 @@ def test_what_an_earlier_reading_knew_of_a_pod_that_is_gone_stays(collector: Col
     assert [collector.ingest(drop).version for drop in drops] == [version, version], "nothing is left to fill"
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_machine_that_is_gone_keeps_its_pool(collector: Collector, order: tuple[int, ...]) -> None:
+    """Where node labels come from the Kubernetes API alone, a later reading has lost them: its pods were in the pool all the same."""
+    drops = (
+        collector.drop(node(0, instance_type="m5.large"), pod(0, instance_type="m5.large"), hours=(0, 1), collected=1),
+        collector.drop(node(0, pool=None), pod(0, pool=None), hours=(0, 1), collected=2),
+    )
+    for number in order:
+        collector.ingest(drops[number])
+
+    assert collector.stored("pod, pool, instance_type") == [("web-0", "p", "m5.large"), (None, "p", "m5.large")]
+
+
 def test_what_is_measured_or_known_is_never_taken_from_another_reading(collector: Collector) -> None:
     collector.ingest(collector.drop(pod(0, labels='{"team": "a"}', cpu_used=7, cpu_limit=100), hours=(0, 1), collected=1))
     collector.ingest(collector.drop(pod(0, labels='{"team": "b"}', cpu_limit=0), hours=(0, 1), collected=2))

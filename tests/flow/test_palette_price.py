@@ -83,3 +83,15 @@ def test_spot_is_not_compared(tmp_path: Path) -> None:
 
 def test_two_currencies_are_not_compared() -> None:
     assert sentence(usd("1"), Money(Decimal(1), "EUR")) == "Palette's own estimate is in USD, ours in EUR: they were not compared."
+
+
+def test_growth_is_an_extra_cost_and_no_negative_saving() -> None:
+    assert sentence(usd("-584"), usd("-580")) == "Palette's own estimate of the extra cost is 584.00 USD a month, about what we say."
+
+
+def test_an_autoscaled_pool_is_not_compared(tmp_path: Path) -> None:
+    """Palette prices a size; our saving is what the autoscaler would have run on average."""
+    scaled = replace(CLUSTER, pools=tuple(replace(each, minimum=2, maximum=9) for each in CLUSTER.pools))
+    finding = shrink()
+
+    assert with_palettes_price(finding, scaled, world_of(tmp_path, at("1")).ports) == finding

@@ -304,6 +304,17 @@ def test_what_a_person_has_taken_over_is_not_superseded(tmp_path: Path) -> None:
     assert (world.life().state, world.pull().state) == (State.HUMAN_OWNED, "open")
 
 
+def test_what_has_become_a_persons_work_leaves_no_stale_pull_request(tmp_path: Path) -> None:
+    """The same field, and a step that no edit makes: the old edit would wait for ever, and keep the pool from anything else."""
+    world = opened(tmp_path)
+    next_day(world)
+
+    world.propose(replace(fresh(world), needs_person="A second pool takes its place: somebody adds it."))
+
+    assert (world.life().state, world.pull().state) == (State.SUPERSEDED, "closed")
+    assert '"rule": "needs-person"' in world.refused()
+
+
 def test_another_change_of_the_pool_replaces_the_one_that_is_no_longer_found(tmp_path: Path) -> None:
     """One change of a pool at a time: the old one must go first, in the same run."""
     world = opened(tmp_path)

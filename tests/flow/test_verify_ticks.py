@@ -26,15 +26,16 @@ def merged(root: Path) -> World:
     return world
 
 
-def bill(world: World, days: int, hours: int = 120) -> None:
-    """The bill has these whole days of the pool after the change, at 0.384 USD an hour."""
+def bill(world: World, days: int, hours: int = 120, *, newest: int = 120, since: int = 1) -> None:
+    """The bill has these days of the pool after the change, at 0.384 USD an hour; `newest` hours on the last of them."""
     document = world.ports.documents.find("summaries/all/p-2026-10")
     assert document is not None
-    first = NOW.date() + timedelta(days=1)
+    first = NOW.date() + timedelta(days=since)
+    ran = [Decimal(hours)] * (days - 1) + [Decimal(newest)]
     costs = tuple(
         PoolDay(
-            cluster="dev-east", pool="batch", day=f"{first + timedelta(days=day)}", currency="USD", node_hours=Decimal(hours),
-            effective=Decimal("0.384") * hours, list=Decimal("0.384") * hours,
+            cluster="dev-east", pool="batch", day=f"{first + timedelta(days=day)}", currency="USD", node_hours=ran[day],
+            effective=Decimal("0.384") * ran[day], list=Decimal("0.384") * ran[day],
         )
         for day in range(days)
     )  # fmt: skip
@@ -86,6 +87,44 @@ def test_a_saving_is_verified_against_the_bill(tmp_path: Path) -> None:
 
     outcome = world.life().outcome
     assert world.life().state is State.VERIFIED
+    assert outcome is not None
+    assert outcome.measured is not None
+    assert outcome.measured.amount == Decimal("280.32")
+
+
+def test_the_day_that_a_bill_is_still_being_filled_with_is_no_saving(tmp_path: Path) -> None:
+    world = merged(tmp_path)
+    world.apply()
+    world.later(days=5)
+    world.measure()
+    bill(world, days=4, newest=30)
+
+    world.tick_verify()
+
+    outcome = world.life().outcome
+    assert outcome is not None
+    assert outcome.measured is not None
+    assert (outcome.measured.amount, outcome.days) == (Decimal("280.32"), 3)
+
+
+def test_days_long_before_the_change_are_nothing_to_compare_with(tmp_path: Path) -> None:
+    """Where months of bills are missing, the newest day before the change says nothing of the size before it."""
+    world = merged(tmp_path)
+    world.apply()
+    world.later(days=5)
+    world.measure()
+    bill(world, days=4)
+    document = world.ports.documents.find("summaries/all/p-2026-11")
+    bill(world, days=14, hours=960, since=-60)
+    old = world.ports.documents.find("summaries/all/p-2026-11")
+    assert document is not None
+    assert old is not None
+    world.ports.documents.publish("summaries/all/p-2026-08", old)
+    world.ports.documents.publish("summaries/all/p-2026-11", document)
+
+    world.tick_verify()
+
+    outcome = world.life().outcome
     assert outcome is not None
     assert outcome.measured is not None
     assert outcome.measured.amount == Decimal("280.32")

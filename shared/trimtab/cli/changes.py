@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from trimtab.cli.findings import as_json, only, print_first, print_whole
+from trimtab.cli.findings import only, print_first, print_whole
+from trimtab.cli.findings_form import as_json
 from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
-from trimtab.cli.output import print_json, print_table, say
+from trimtab.cli.output import print_json, say
 from trimtab.cli.session import Session, acting, deciding, reading
-from trimtab.cli.story import proposal_row, show_proposal
+from trimtab.cli.story import print_proposals, proposal_row, show_proposal
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.life import STREAMS, Life, fold
 from trimtab.flow.merge import Decision, decide
@@ -105,10 +106,7 @@ def proposals(store: StoreOption = None, config: ConfigOption = None, output: Fo
     if output is Format.JSON:
         print_json(rows)
         return
-    columns = ("id", "pool", "change", "saving_list", "saving_effective", "risk", "tier", "state", "waits_for")
-    print_table(
-        "Proposals", columns, [tuple(row[column] for column in columns) for row in rows], numbers=("saving_list", "saving_effective")
-    )
+    print_proposals("Proposals", ("id", "pool", "change", "saving_effective", "saving_list", "risk", "state", "waits_for"), rows)
 
 
 def all_lives(ports: Ports) -> list[Life]:

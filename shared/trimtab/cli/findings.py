@@ -2,15 +2,15 @@
 what would make it a yes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from trimtab.analysis.ranking import bound, gains, is_growth, rank, top
-from trimtab.cli.output import console, print_gap, print_table, shown
+from trimtab.analysis.ranking import gains, is_growth, rank, top
+from trimtab.cli.output import console, in_lines, print_gap, print_table, shown
 from trimtab.errors import BadInput
-from trimtab.flow.runs import Analysis, Plan
+from trimtab.flow.runs import Analysis
 from trimtab.flow.totals import Total, pool_totals, run_totals
 from trimtab.records import ClusterUid, Finding, Refusal, Scores, Subject
 from trimtab.render.charts import demand_chart
@@ -19,7 +19,7 @@ from trimtab.units import Money
 
 MOST = 10
 MOST_NAMED = 3
-LONGEST_WHY, LONGEST_EXAMPLE = 80, 150
+LONGEST_WHERE, LONGEST_WHY, LONGEST_EXAMPLE = 30, 80, 150
 Names = Mapping[str, str]
 """Cluster uid → name."""
 STEP = "one step goes to"
@@ -33,35 +33,60 @@ def print_first(analyses: Sequence[Analysis], left_alone: Sequence[Refusal], nam
     first = findings if everything else top(findings, MOST)
     print_ranked(first, names)
     if len(first) < len(findings):
-        gaining = sum(1 for finding in findings if is_growth(finding) or gains(finding)) - len(first)
-        rest = f"{len(findings) - len(first)} more findings, {gaining} of them with a gain of their own"
-        console().print(shown(f"{rest}: --all shows them, --pool CLUSTER/POOL shows everything about one."))
-    for total in run_totals(analyses):
-        console().print(shown(total_sentence(total)))
+        console().print(shown(f"{_rest(findings, first)}: --all shows them, --pool CLUSTER/POOL shows everything about one."))
+    _print_totals(run_totals(analyses), findings)
     print_gap()
     print_grouped([*(refusal for analysis in analyses for refusal in analysis.refusals), *left_alone], names)
+
+
+def _rest(findings: Sequence[Finding], first: Sequence[Finding]) -> str:
+    gaining = sum(1 for finding in findings if is_growth(finding) or gains(finding)) - len(first)
+    more = len(findings) - len(first)
+    own = f"{gaining} with a gain of {'its' if gaining == 1 else 'their'} own" if gaining else "none with a gain of its own"
+    return f"{more} more finding{'' if more == 1 else 's'}, {own}"
+
+
+def _print_totals(totals: Sequence[Total], findings: Sequence[Finding]) -> None:
+    """What all of it comes to, and how many savings are in no sum."""
+    for total in totals:
+        if total.findings:
+            console().print(shown(total_sentence(total)))
+    apart = sum(1 for finding in findings if finding.saving_list.amount > 0) - sum(total.findings for total in totals)
+    if apart:
+        are = "saving is" if apart == 1 else "savings are"
+        why = "of volumes, of pools whose cost is not known, or instead of a larger one"
+        console().print(shown(f"{apart} {are} in no sum: {why}."))
 
 
 def print_ranked(findings: Sequence[Finding], names: Names) -> None:
     """One line each, with what it saves a month and why it is no more."""
     columns = ("#", "where", "what", "saves/month", "at list", "freed", "risk", "sure", "why not more")
+    currencies = {finding.saving_list.currency for finding in findings}
     rows = [
         (
             number,
-            place(finding.subject, names),
+            in_lines(place(finding.subject, names), LONGEST_WHERE),
             change_in_words(finding),
-            _amount(finding.saving_effective),
-            _amount(finding.saving_list),
-            _amount(finding.saving_freed),
+            *(_cell(money, currencies) for money in (finding.saving_effective, finding.saving_list, finding.saving_freed)),
             _score(finding.scores.risk if finding.scores else None),
             _score(finding.scores.confidence if finding.scores else None),
             short(why_not_more(finding), LONGEST_WHY),
         )
         for number, finding in enumerate(findings, 1)
     ]
-    print_table("What matters first", columns, rows, numbers=("#", "saves/month", "at list", "freed", "risk", "sure"))
-    if any(finding.saving_effective is None for finding in findings):
-        console().print(shown("–: not known from the bill; such a saving is ranked by its list price."))
+    title = in_currency("What matters first", currencies)
+    print_table(title, columns, rows, numbers=("#", "saves/month", "at list", "freed", "risk", "sure"), whole=("#", "where"))
+    if any(finding.saving_effective is None or finding.saving_freed is None for finding in findings):
+        console().print(shown("–: not known from the bill; a saving that is not known is ranked by its list price."))
+
+
+def in_currency(title: str, currencies: Collection[str]) -> str:
+    """A table's title with its one currency; of two, each amount names its own."""
+    return f"{title}, in {next(iter(currencies))} a month" if len(currencies) == 1 else title
+
+
+def _cell(money: Money | None, currencies: Collection[str]) -> Decimal | str | None:
+    return amount_of(money) if money is None or len(currencies) == 1 else str(money)
 
 
 def change_in_words(finding: Finding) -> str:
@@ -91,13 +116,13 @@ def total_sentence(total: Total) -> str:
     """What all of it comes to, and why it is less than the sum."""
     freed = f"; {total.saving_freed} more is freed, not saved" if total.saving_freed and total.saving_freed.amount > 0 else ""
     really = f"{total.saving_effective} really saved" if total.saving_effective else "what is really saved is not known of all of them"
-    return (
-        f"All {total.findings} savings together: {total.saving_list} of {total.costs} a month at list price ({total.share:.0%}), "
-        f"{really}{freed}. Changes of one pool share its cost, so they multiply and do not add up."
-    )
+    all_of_it = f"All {total.findings} savings together" if total.findings > 1 else "In all"
+    shared = " Changes of one pool share its cost, so they multiply and do not add up." if total.findings > 1 else ""
+    return f"{all_of_it}: {total.saving_list} of {total.costs} a month at list price ({total.share:.0%}), {really}{freed}.{shared}"
 
 
-def _amount(money: Money | None) -> Decimal | None:
+def amount_of(money: Money | None) -> Decimal | None:
+    """Without its currency; None = not known."""
     return None if money is None else money.amount
 
 
@@ -190,8 +215,17 @@ def print_evidence(finding: Finding, names: Names) -> None:
     if finding.needs_person:
         console().print(shown(f"  An edit alone does not do it: {finding.needs_person}"))
     chart = demand_chart(evidence)
+    if chart:
+        console().print(shown(f"  Highest demand in {evidence.unit} (blank: not measured; !: would not fit the size proposed):"))
     for line in chart.splitlines():
         console().print(shown(f"  {line}"))
+    print_proof(finding)
+    print_gap()
+
+
+def print_proof(finding: Finding) -> None:
+    """Every sentence about it: what was measured, what could hurt, what nobody knows, and how changes like it went."""
+    evidence = finding.evidence
     for title, lines in (
         ("Proof", (backtest_sentence(finding), *evidence.lines)),
         ("Runner-up", (finding.runner_up,) if finding.runner_up else ()),
@@ -200,7 +234,6 @@ def print_evidence(finding: Finding, names: Names) -> None:
         ("Similar changes before", similar_sentences(finding)),
     ):
         _print_list(title, lines)
-    print_gap()
 
 
 def _print_list(title: str, lines: Sequence[str]) -> None:
@@ -218,6 +251,8 @@ def money_sentence(finding: Finding) -> str:
     at_list = f"{listed * sign} a month at list price ({finding.price_source})"
     if real is None:
         return f"{word} {at_list}; what is really paid is not known."
+    if freed is not None and freed.amount > 0 and not real.amount:
+        return f"Saves nothing on the bill, and frees {freed} a month for others; saves {at_list}."
     rest = f", and {freed} is freed, not saved" if freed is not None and freed.amount > 0 else ""
     return f"{word} {real * sign} a month at what is really paid{rest}; {at_list}."
 
@@ -246,49 +281,3 @@ def similar_sentences(finding: Finding) -> tuple[str, ...]:
     if not finding.similar:
         return ("None on record: nothing like it was measured here yet.",)
     return tuple(f"{'Well' if case.went_well else 'BADLY'} ({1 - case.distance:.0%} alike): {case.what}" for case in finding.similar)
-
-
-# ── For scripts ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def as_json(frozen: Plan, analyses: Sequence[Analysis], left_alone: Sequence[Refusal], names: Names) -> dict[str, object]:
-    """The form that docs/rightsizing.md promises: `findings` whole and in their order, `top` the first ten in short."""
-    findings = rank(finding for analysis in analyses for finding in analysis.findings)
-    return {
-        "run": frozen.run,
-        "at": frozen.at,
-        "usage_version": frozen.usage_version,
-        "top": [_short(finding, names) for finding in top(findings, MOST)],
-        "together": [_total(total, names) for total in run_totals(analyses)],
-        "pools": [_total(total, names) for analysis in analyses for total in pool_totals(analysis)],
-        "findings": findings,
-        "refusals": [*(refusal for analysis in analyses for refusal in analysis.refusals), *left_alone],
-    }
-
-
-def _short(finding: Finding, names: Names) -> dict[str, object]:
-    rates = misses_per_1000(finding)
-    return {
-        "where": place(finding.subject, names),
-        "what": change_in_words(finding),
-        "rule": finding.rule,
-        "currency": finding.saving_list.currency,
-        "saving_effective": _amount(finding.saving_effective),
-        "saving_list": _amount(finding.saving_list),
-        "saving_freed": _amount(finding.saving_freed),
-        "scores": finding.scores,
-        "misses_per_1000": {"as_it_is": rates.old, "as_proposed": rates.new, "per": rates.per} if rates else None,
-        "bad_days_bound": bound(finding.evidence) if finding.evidence.violations_new == 0 else None,
-        "why_not_more": why_not_more(finding),
-        "needs_person": finding.needs_person,
-    }
-
-
-def _total(total: Total, names: Names) -> dict[str, object]:
-    return {
-        "where": f"{names.get(ClusterUid(total.cluster_uid), total.cluster_uid)}/{total.pool}" if total.pool else "all",
-        "findings": total.findings,
-        "currency": total.costs.currency,
-        "costs_list": total.costs.amount,
-        "saving_list": total.saving_list.amount,
-        "saving_effective": _amount(total.saving_effective),
-        "saving_freed": _amount(total.saving_freed),
-    }

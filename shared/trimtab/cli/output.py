@@ -1,6 +1,7 @@
 """What a command prints: the answer on stdout, as a table for people or JSON for scripts; everything else on stderr."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import is_dataclass
@@ -42,13 +43,24 @@ def plain(value: object) -> Any:
     return value
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
-    """A table on stdout; the columns in `numbers` are right-aligned."""
+def in_lines(name: str, longest: int) -> Text:
+    """A long name as several lines, each ending with a slash where one does: nobody reads `previ` and `ews` as one word."""
+    lines = [""]
+    for part in re.split(r"(?<=/)", name):
+        lines[-1:] = [lines[-1] + part] if len(lines[-1]) + len(part) <= longest or not lines[-1] else [lines[-1], part]
+    cut = [line[start : start + longest] for line in lines for start in range(0, max(1, len(line)), longest)]
+    return Text("\n").join(shown(line) for line in cut)
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """A table on stdout; the columns in `numbers` are right-aligned, those in `whole` never wrapped."""
     table = Table(title=Text(title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(Text(column), justify="right" if column in numbers else "left", overflow="fold")
+        table.add_column(Text(column), justify="right" if column in numbers else "left", overflow="fold", no_wrap=column in whole)
     for row in rows:
-        table.add_row(*(shown(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else shown(cell) for cell in row))
     console().print(table)
 
 

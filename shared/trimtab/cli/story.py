@@ -1,6 +1,6 @@
 """What happened, told for people: the demo's ending, one proposal, one row."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +12,9 @@ from trimtab import wiring
 from trimtab.adapters.logs import Quiet
 from trimtab.analysis.ranking import top
 from trimtab.attribution.summary import Summary
-from trimtab.cli.findings import print_grouped, print_ranked
+from trimtab.cli.findings import in_currency, money_sentence, print_grouped, print_proof, print_ranked
 from trimtab.cli.options import Format
-from trimtab.cli.output import console, print_gap, print_json, print_table, shown
+from trimtab.cli.output import console, in_lines, print_gap, print_json, print_table, shown
 from trimtab.errors import BadInput
 from trimtab.flow.codec import load
 from trimtab.flow.life import STREAMS, Life, fold
@@ -142,15 +142,24 @@ def print_story(story: Mapping[str, Any]) -> None:
         refused = [load(Refusal, row, "runs/latest/refused") for row in story["not_opened"]]
         print_grouped(refused, names, "Found, and not opened")
         print_gap()
-    columns = ("pool", "change", "saving_list", "saving_effective", "risk", "tier", "state")
-    print_table(
-        "Pull requests",
-        columns,
-        [tuple(row[column] for column in columns) for row in story["proposals"]],
-        numbers=("saving_list", "saving_effective"),
-    )
+    print_proposals("Pull requests", ("pool", "change", "saving_effective", "saving_list", "risk", "tier", "state"), story["proposals"])
     print_gap()
     print_table("What became of each", ("pool", "state", "why"), [(row["pool"], row["state"], row["why"]) for row in story["decisions"]])
+
+
+HEADERS = {"saving_effective": "saves", "saving_list": "at list", "waits_for": "waits for"}
+LONGEST_POOL = 24
+
+
+def print_proposals(title: str, names: Sequence[str], proposals: Sequence[Mapping[str, object]]) -> None:
+    """Rows as `proposal_row` makes them, one line each."""
+    currencies = {str(row["currency"]) for row in proposals}
+    columns = (*names, *(("currency",) if len(currencies) > 1 else ()))
+    rows = [tuple(in_lines(str(row[column]), LONGEST_POOL) if column == "pool" else row[column] for column in columns) for row in proposals]
+    headers = [HEADERS.get(column, column) for column in columns]
+    print_table(
+        in_currency(title, currencies), headers, rows, numbers=("saves", "at list"), whole=("id", "pool", "risk", "saves", "tier", "state")
+    )
 
 
 def print_reconciliations(rows: list[Reconciliation]) -> None:
@@ -187,8 +196,9 @@ def show_proposal(proposal: str, ports: Ports, output: Format) -> None:
     row = proposal_row(life)
     print_table(str(row["id"]), ("what", "value"), [(key, value) for key, value in row.items() if key != "id"])
     console().print(Syntax(life.planned().edit.diff, "diff", background_color="default"))
-    for line in life.planned().finding.evidence.lines:
-        console().print(shown(f"  {line}"))
+    finding = life.planned().finding
+    console().print(shown(f"  {money_sentence(finding)}"))
+    print_proof(finding)
     if life.verdict:
         lines = [("yes" if line.held else "no", line.rule, line.saw, line.wanted, line.source) for line in life.verdict.lines]
         print_table("Verdict", ("held", "rule", "saw", "wanted", "from"), lines)

@@ -113,7 +113,8 @@ def _in_words(proposal: Proposal) -> str:
 # ── what is no longer found ──────────────────────────────────────────────────────────────────────────────────────────
 def supersede_vanished(findings: Sequence[Finding], refusals: Sequence[Refusal], end: datetime, ports: Ports, now: datetime) -> None:
     """End what an older run proposed and the evidence until `end` no longer asks for."""
-    found = {finding.subject for finding in findings}
+    # What only a person can do renews no pull request: one that stands for the same field asks for something else.
+    found = {finding.subject for finding in findings if not finding.needs_person}
     # Where evidence was missing or stale, what was proposed before still stands.
     judged = {(finding.subject.cluster_uid, finding.subject.kind, finding.subject.pool) for finding in findings}
     judged |= {(refusal.cluster_uid, refusal.kind, refusal.pool) for refusal in refusals if refusal.rule in SAYS_ENOUGH}

@@ -4,6 +4,7 @@ import hashlib
 import re
 from datetime import datetime
 
+from trimtab.analysis.ranking import worth
 from trimtab.attribution.owners import slugged
 from trimtab.attribution.summary import Summary
 from trimtab.errors import BadInput
@@ -14,7 +15,7 @@ from trimtab.flow.requests import request_of
 from trimtab.flow.wake import Wake
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
-from trimtab.records import BudgetNotice, Entry, Governance, Proposal, Team
+from trimtab.records import BudgetNotice, Entry, Finding, Governance, Proposal, Team
 from trimtab.render.slack import alert_card
 from trimtab.sources.notices import notice_key, parse_azure, parse_notice
 
@@ -85,15 +86,16 @@ def causes(ports: Ports, governance: Governance, team: Team | None) -> tuple[str
 
 
 def fixes(ports: Ports, team: Team | None) -> tuple[tuple[str, str], ...]:
-    """Open proposals that save, the largest first: in words, and where; for a team, those on pools that it has a share of."""
+    """Open proposals that lower the bill, the largest first: in words, and where; for a team, those on pools that it has a share of."""
     lives = [fold(entry) for entry in ports.ledger.heads(STREAMS).values()]
     waiting = [(life.planned(), life.pull_request) for life in lives if life.state in _OPEN and life.pull_request]
-    saving = [(proposal, ref) for proposal, ref in waiting if proposal.finding.saving_list.amount > 0 and _concerns(team, proposal)]
-    saving.sort(key=lambda pair: (-pair[0].finding.saving_list.amount, pair[0].id))
-    return tuple(
-        (f"{proposal.place.cluster}/{proposal.place.pool}: {proposal.finding.saving_list} a month", ref.url)
-        for proposal, ref in saving[:TOP]
-    )
+    saving = [(proposal, ref) for proposal, ref in waiting if worth(proposal.finding).amount > 0 and _concerns(team, proposal)]
+    saving.sort(key=lambda pair: (worth(pair[0].finding).currency, -worth(pair[0].finding).amount, pair[0].id))
+    return tuple((f"{proposal.place.cluster}/{proposal.place.pool}: {_saved(proposal.finding)}", ref.url) for proposal, ref in saving[:TOP])
+
+
+def _saved(finding: Finding) -> str:
+    return f"{worth(finding)} a month{' at list price' if finding.saving_effective is None else ''}"
 
 
 def _concerns(team: Team | None, proposal: Proposal) -> bool:

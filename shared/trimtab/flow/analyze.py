@@ -16,7 +16,7 @@ from trimtab.analysis.quotas import analyze_quota
 from trimtab.analysis.ranking import rank, scored
 from trimtab.analysis.repack import Home
 from trimtab.analysis.rightsize import analyze
-from trimtab.analysis.savings import Billed, rate, settled
+from trimtab.analysis.savings import Billed, on_spot, rate, settled
 from trimtab.analysis.similar import similar_cases
 from trimtab.analysis.storage_prices import SOURCE as STORAGE_SOURCE
 from trimtab.analysis.storage_prices import listed
@@ -130,6 +130,7 @@ def _safely(look: Look, name: str, kind: SubjectKind, step: Callable[[], Answers
 def _pool(look: Look, pool: Pool, homes: list[Home]) -> Answers:
     """What is worth changing about one pool; a pool whose demand is known is kept as a home of workloads."""
     demand = look.usage.demand(look.cluster.uid, pool.name, look.start, look.end) if look.usage else None
+    nodes = look.bills.nodes(look.cluster.name, pool.name, look.end - LOOKBACK, look.end)
     answers = analyze(
         pool=pool,
         cluster=look.cluster,
@@ -139,19 +140,36 @@ def _pool(look: Look, pool: Pool, homes: list[Home]) -> Answers:
         now=look.frozen.at,
         floor=look.governance.evidence,
         is_nonproduction=look.is_nonproduction,
-        billed_nodes=look.bills.nodes(look.cluster.name, pool.name, look.end - LOOKBACK, look.end),
+        billed_nodes=nodes,
         palette_use=palette_use(look.cluster, pool, look.start, look.end, look.ports) if demand is not None else None,
     )
-    billed = look.bills.machines(look.cluster.name, pool.name)
+    billed = _billed(look, pool)
     _keep_home(look, pool, demand, billed, homes)
     kinds = _kinds(demand)
-    return [_whole(look, pool, billed, kinds, answer) if isinstance(answer, Finding) else answer for answer in answers]
+    return [
+        _whole(look, pool, billed, nodes, replace(answer, workload_kinds=kinds)) if isinstance(answer, Finding) else answer
+        for answer in answers
+    ]
 
 
 def _keep_home(look: Look, pool: Pool, demand: Demand | None, billed: Billed | None, homes: list[Home]) -> None:
     instance = look.instance(pool)
-    if demand is not None and instance is not None and instance.price is not None:
-        homes.append(Home(pool=pool, demand=demand, instance=instance, rate=rate(billed, instance.price)))
+    price = _price(pool, instance)
+    if demand is not None and instance is not None and price is not None:
+        homes.append(Home(pool=pool, demand=demand, instance=instance, rate=rate(billed, price)))
+
+
+def _billed(look: Look, pool: Pool) -> Billed | None:
+    """What the newest bill says of the pool's machines."""
+    billed = look.bills.machines(look.cluster.name, pool.name)
+    return on_spot(billed) if billed and pool.capacity_type == "spot" else billed
+
+
+def _price(pool: Pool, instance: InstanceType | None) -> Money | None:
+    """Of one of its machines for an hour, on the pool's terms."""
+    if instance is None:
+        return None
+    return instance.spot_price if pool.capacity_type == "spot" else instance.price
 
 
 def _kinds(demand: Demand | None) -> tuple[str, ...]:
@@ -159,10 +177,10 @@ def _kinds(demand: Demand | None) -> tuple[str, ...]:
     return tuple(sorted({kind for kind in demand.kinds if kind and kind != "DaemonSet"})) if demand is not None else ()
 
 
-def _whole(look: Look, pool: Pool, billed: Billed | None, kinds: tuple[str, ...], finding: Finding) -> Answer:
+def _whole(look: Look, pool: Pool, billed: Billed | None, nodes: float | None, finding: Finding) -> Answer:
     """A finding with what it really saves, what is known of changes like it, and how it compares."""
-    instance = look.instance(pool)
-    answer = settled(replace(finding, workload_kinds=kinds), billed, instance.price if instance else None, partial(_is_related, look))
+    running = nodes if pool.is_autoscaled else None
+    answer = settled(finding, billed, _price(pool, look.instance(pool)), partial(_is_related, look), running)
     if isinstance(answer, Refusal):
         return answer
     cost = _cost(look, pool)
@@ -178,8 +196,7 @@ def _is_related(look: Look, old: str, new: str) -> bool:
 
 def _cost(look: Look, pool: Pool) -> PoolCost | None:
     """Its machines for a month at list price; None = no price is known."""
-    instance = look.instance(pool)
-    price = (instance.spot_price if pool.capacity_type == "spot" else instance.price) if instance else None
+    price = _price(pool, look.instance(pool))
     machines = pool.machines if pool.machines is not None else pool.count
     if price is None or not price.amount > 0 or machines < 1:
         return None

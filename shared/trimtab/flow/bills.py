@@ -67,6 +67,9 @@ def _billed(summary: Summary, cluster: str, pool: str, currencies: list[str]) ->
     """A summary without machines' sums is older than they are: all zeros, from which nothing can be known."""
     machines = summary.machines(cluster, pool, currencies[0]) if len(currencies) == 1 else None
     covers = summary.covers(cluster, pool, currencies[0]) if machines else ()
+    if any(cover.list <= 0 < cover.effective for cover in covers):
+        # Paid hours without a list cost: how large a part they are is not known, whatever else covers the rest.
+        machines = None
     nothing = Decimal(0)
     return Billed(
         period=summary.period,

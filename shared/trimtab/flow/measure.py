@@ -1,8 +1,9 @@
 """What a merged change did: health from what is measured now, saving from the bill once the bill has it."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
-from trimtab.attribution.summary import Summary
+from trimtab.attribution.summary import PoolDay, Summary
 from trimtab.flow.life import Life
 from trimtab.ports import Ports
 from trimtab.records import Cluster, Outcome
@@ -17,15 +18,16 @@ def measure(life: Life, cluster: Cluster | None, ports: Ports, now: datetime) ->
     proposal = life.planned()
     subject = proposal.finding.subject
     pool = subject.pool if subject.kind == "pool" else ""
-    merged_on = f"{life.merged_at or now:%Y-%m-%d}"
-    days = _days(ports, cluster, pool, proposal.finding.saving_list.currency)
+    merged_at = life.merged_at or now
+    merged_on, first = (f"{at:%Y-%m-%d}" for at in (merged_at, merged_at - timedelta(days=DAYS_BEFORE)))
+    days = _days(ports, cluster, pool, proposal.finding.saving_list.currency, now)
     return outcome(
         proposal=proposal,
-        merged_at=life.merged_at or now,
+        merged_at=merged_at,
         now=now,
         health=_health(cluster, proposal.finding.subject.cluster_uid, pool, ports),
         after=[day for day in days if day.day > merged_on],
-        before=[day for day in days if day.day < merged_on][-DAYS_BEFORE:],
+        before=[day for day in days if first <= day.day < merged_on],
     )
 
 
@@ -46,13 +48,25 @@ def _time(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _days(ports: Ports, cluster: Cluster | None, pool: str, currency: str) -> tuple[NodeHours, ...]:
-    """What the pool ran and cost on each whole billed day in that currency, oldest first."""
-    found: dict[str, NodeHours] = {}
-    for key in ports.documents.keys("summaries/all/") if cluster is not None else ():
+def _days(ports: Ports, cluster: Cluster | None, pool: str, currency: str, now: datetime) -> tuple[NodeHours, ...]:
+    """What the pool ran and cost on each whole billed day in that currency, oldest first.
+
+    A bill's newest day is still being filled: it would look like a saving.
+    """
+    if cluster is None:
+        return ()
+    billed = list(_billed(ports))
+    end = min(max((day.day for day in billed), default=""), f"{now:%Y-%m-%d}")
+    own = {day.day: day for day in billed if (day.cluster, day.pool, day.currency) == (cluster.name, pool, currency) and day.day < end}
+    return tuple(_whole_day(own[day]) for day in sorted(own))
+
+
+def _billed(ports: Ports) -> Iterable[PoolDay]:
+    for key in ports.documents.keys("summaries/all/"):
         document = ports.documents.find(key)
-        for day in Summary.from_json(document).pool_costs if document else ():
-            if (day.cluster, day.pool, day.currency) == (cluster.name if cluster else "", pool, currency):
-                paid = day.machine.effective - day.machine.covered_effective if day.machine else None
-                found[day.day] = NodeHours(day=day.day, hours=day.node_hours, list_cost=day.list, paid=paid)
-    return tuple(found[day] for day in sorted(found))
+        yield from Summary.from_json(document).pool_costs if document else ()
+
+
+def _whole_day(day: PoolDay) -> NodeHours:
+    paid = day.machine.effective - day.machine.covered_effective if day.machine else None
+    return NodeHours(day=day.day, hours=day.node_hours, list_cost=day.list, paid=paid)

@@ -14,8 +14,8 @@ DISAGREE = Decimal("0.20")
 def with_palettes_price(finding: Finding, cluster: Cluster, ports: Ports) -> Finding:
     """The finding with one more sentence for its reviewer, where Palette can price both pool sets; else as it was."""
     pool = cluster.pool_of(finding.subject)
-    if pool is None or any(change.field == "capacity_type" for change in finding.changes):
-        # What Palette's estimate says of spot nodes is not published.
+    if pool is None or pool.is_autoscaled or any(change.field == "capacity_type" for change in finding.changes):
+        # What Palette's estimate says of spot nodes is not published; of an autoscaled pool it prices a size, and we what runs on average.
         return finding
     try:
         now, then = (ports.palette.estimate(cluster.uid, (each,)) for each in _sets(pool, finding))
@@ -39,6 +39,8 @@ def sentence(theirs: Money, ours: Money) -> str:
     """How the two compare, for people."""
     if theirs.currency != ours.currency:
         return f"Palette's own estimate is in {theirs.currency}, ours in {ours.currency}: they were not compared."
+    sign, what = (-1, "extra cost") if ours.amount < 0 else (1, "saving")
+    said = f"Palette's own estimate of the {what} is {theirs * sign} a month"
     if abs(theirs.amount - ours.amount) <= DISAGREE * abs(ours.amount):
-        return f"Palette's own estimate of the saving is {theirs} a month, about what we say."
-    return f"Palette's own estimate of the saving is {theirs} a month, ours at list price is {ours}: find out which price is right."
+        return f"{said}, about what we say."
+    return f"{said}, ours at list price is {ours * sign}: find out which price is right."

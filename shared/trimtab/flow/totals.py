@@ -10,6 +10,8 @@ from trimtab.records import Finding
 from trimtab.units import Money
 
 MONEY_DIGITS = Decimal("0.000001")
+INSTEAD = frozenset({"instance_type", "gpu_sharing"})
+"""Fields whose changes of one pool are alternatives: each answers the same waste, and neither was tried on top of the other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +41,7 @@ def pool_totals(analysis: Analysis) -> list[Total]:
     """Every pool whose cost is known and that something saves on, in the analysis' order."""
     totals = []
     for cost in analysis.costs:
-        own = [finding for finding in _saving(analysis.findings, cost.monthly.currency) if _is_of(finding, cost.pool)]
+        own = _compatible([finding for finding in _saving(analysis.findings, cost.monthly.currency) if _is_of(finding, cost.pool)])
         if own:
             whole = together([finding.saving_list for finding in own], cost.monthly)
             totals.append(_total(analysis.cluster_uid, cost.pool, own, whole))
@@ -108,6 +110,13 @@ def _added(totals: Sequence[Total]) -> Total:
 
 def _saving(findings: Iterable[Finding], currency: str) -> list[Finding]:
     return [finding for finding in findings if finding.saving_list.amount > 0 and finding.saving_list.currency == currency]
+
+
+def _compatible(findings: Sequence[Finding]) -> list[Finding]:
+    """Of those that are done instead of each other, other machines or shared ones, only the largest."""
+    instead = [finding for finding in findings if finding.subject.field in INSTEAD]
+    largest = max(instead, key=lambda finding: finding.saving_list.amount, default=None)
+    return [finding for finding in findings if finding is largest or finding.subject.field not in INSTEAD]
 
 
 def _is_of(finding: Finding, pool: str) -> bool:

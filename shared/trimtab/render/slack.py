@@ -12,7 +12,7 @@ from trimtab.records import BudgetNotice, Cluster, Json, Proposal, Tier, Verdict
 from trimtab.render.charts import demand_chart
 from trimtab.render.pull_request import chart_title, risk_phrases
 from trimtab.render.text import is_shown_whole, ref, shown
-from trimtab.render.view import amount, gate, similar_sentences, title, view
+from trimtab.render.view import KINDS, amount, gate, similar_sentences, title, view
 from trimtab.render.wording import Wording
 
 MOST_BLOCKS, LONGEST_SECTION, LONGEST_HEADER, LONGEST_BUTTON, LONGEST_CONFIRM = 50, 3000, 150, 75, 300
@@ -95,7 +95,7 @@ def _fields(proposal: Proposal, cluster: Cluster | None) -> Json:
     owners = ", ".join(f"{shown(team, 40)} {100 * share:.0f}%" for team, share in proposal.owners[:4]) or "not known"
     pairs = (
         ("Cluster", f"{shown(cluster.name) if cluster else 'not known'} ({shown(finding.subject.cluster_uid)})"),
-        ("Pool", shown(finding.subject.pool)),
+        (KINDS[finding.subject.kind].capitalize(), shown(finding.subject.pool)),
         (
             "Change",
             "; ".join(f"{change.field} {shown(change.old, 40)} to {shown(change.new, 40)}" for change in finding.changes[:MOST_CHANGES]),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trimtab.records import Cluster, FieldChange, Finding, PoolField, Proposal, Verdict, VerdictLine
+from trimtab.records import Cluster, FieldChange, Finding, PoolField, Proposal, SubjectKind, Verdict, VerdictLine
 from trimtab.render.text import ref
 from trimtab.render.wording import Ours, Sentence
 from trimtab.units import Money
@@ -25,6 +25,14 @@ WORDS: Mapping[PoolField, str] = {
     "gpu_request": "GPU request",
     "gpu_sharing": "GPU sharing",
     "storage_class": "storage class",
+}
+KINDS: Mapping[SubjectKind, str] = {
+    "pool": "pool",
+    "namespace": "namespace",
+    "workspace": "workspace",
+    "virtual-cluster": "virtual cluster",
+    "workload": "workload",
+    "volume": "volume",
 }
 _QUOTAS = ("cpu_cores", "memory_mib", "gpu_limit")
 _TYPES = ("instance_type", "capacity_type")
@@ -64,6 +72,7 @@ def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[
     return {
         "id": Ours(ref(proposal.id, 80)),
         "pool": finding.subject.pool,
+        "kind": Ours(KINDS[finding.subject.kind]),
         "cluster": cluster.name if cluster else finding.subject.cluster_uid,
         "uid": finding.subject.cluster_uid,
         "path": proposal.place.path,
@@ -76,6 +85,7 @@ def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[
         "is_other_type": finding.subject.field == "instance_type",
         "is_spot": finding.subject.field == "capacity_type",
         "is_minimum": finding.subject.field == "min",
+        "is_maximum": finding.subject.field == "max",
         "is_growth": any(is_growth(change) for change in finding.changes),
         "is_repave": finding.is_repave,
         "one_node": finding.nodes_new == 1,

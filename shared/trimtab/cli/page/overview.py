@@ -32,7 +32,7 @@ def overview(ports: Ports) -> Values:
         "proposals": [_row(life) for life in sorted(lives, key=_most_urgent)],
         "count": len(lives),
         "asking": sum(life.state in _ASKING for life in lives),
-        "savings": _savings(lives),
+        "savings": open_savings(lives),
         "periods": _periods(summaries),
         "currencies": [_currency(rows) for rows in _by_currency(reconciliations)],
         "teams": _teams(summaries),
@@ -69,9 +69,14 @@ def tone(state: State) -> str:
     return "bad" if state in (State.FAILED, State.ROLLED_BACK) else "quiet"
 
 
-def _savings(lives: Sequence[Life]) -> list[Values]:
-    """What the open proposals would save a month, per currency."""
-    findings = [life.planned().finding for life in lives if life.state in _ASKING]
+def open_savings(lives: Sequence[Life]) -> list[Values]:
+    """What the open proposals would save a month, per currency.
+
+    Growth is no saving. Changes of one pool share its cost and are made one at a time: only the largest of them counts.
+    """
+    asked = [life.planned().finding for life in lives if life.state in _ASKING]
+    saving = sorted((finding for finding in asked if finding.saving_list.amount > 0), key=lambda finding: finding.saving_list.amount)
+    findings = list({(finding.subject.cluster_uid, finding.subject.thing): finding for finding in saving}.values())
     currencies = sorted({finding.saving_list.currency for finding in findings})
     return [_saving(currency, [finding for finding in findings if finding.saving_list.currency == currency]) for currency in currencies]
 
