@@ -90,7 +90,7 @@ def test_the_same_pool_needs_a_person_where_nobody_read_its_budgets(demand: Dema
 
     verdict = judge(_facts(finding, tmp_path), RULES, MERGED)
 
-    assert finding.unknowns == ("PodDisruptionBudgets and local volumes of 3 of 3 workloads were not read.",)
+    assert finding.unknowns == ("PodDisruptionBudgets, local volumes or anti-affinity of 3 of 3 workloads were not read.",)
     assert (verdict.tier, verdict.may_merge) == (Tier.ONE, False)
 
 

@@ -214,7 +214,7 @@ def test_what_was_read_over_a_week_ago_was_not_read(tmp_path: Path) -> None:
 
 def test_a_workload_that_has_not_run_for_a_week_is_nobody_that_a_drain_could_meet(tmp_path: Path) -> None:
     gone = [pod(hour, "old-0", workload="old") for hour in range(24)]
-    there = [pod(hour, "cart-0", disruptions_allowed=-1, local_volume=False) for hour in range(240)]
+    there = [pod(hour, "cart-0", disruptions_allowed=-1, local_volume=False, own_node=False) for hour in range(240)]
 
     write(tmp_path / "usage", [*gone, *there])
     demand = usage_of(tmp_path).demand(UID, "web", START, WEEK)

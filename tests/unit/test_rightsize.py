@@ -111,18 +111,18 @@ def test_the_runner_up_is_named_with_its_price() -> None:
 
 
 # ── what a drain could hurt ──────────────────────────────────────────────────────────────────────────────────────────
-FINE = Drain(disruptions_allowed=1, has_local_volume=False)
+FINE = Drain(disruptions_allowed=1, has_local_volume=False, has_own_node=False)
 
 
 def test_workloads_whose_budgets_nobody_read_are_counted() -> None:
     finding = only(ask(replace(demand(*(usage(at, workload=name, pods=4) for at in hours() for name in "abc")), drains={"a": FINE})))
 
-    assert finding.unknowns == ("PodDisruptionBudgets and local volumes of 2 of 3 workloads were not read.",)
+    assert finding.unknowns == ("PodDisruptionBudgets, local volumes or anti-affinity of 2 of 3 workloads were not read.",)
 
 
 def test_a_workload_that_was_read_half_was_not_read() -> None:
     assert only(ask(replace(steady(), drains={"shop/web": Drain(disruptions_allowed=1)}))).unknowns
-    assert only(ask(replace(steady(), drains={"shop/web": Drain(has_local_volume=False)}))).unknowns
+    assert only(ask(replace(steady(), drains={"shop/web": replace(FINE, has_own_node=None)}))).unknowns
 
 
 def test_where_every_workload_was_read_nothing_is_unknown() -> None:
@@ -334,6 +334,10 @@ def test_without_measured_use_only_one_node_goes_at_a_time() -> None:
 
 def test_a_pod_that_asks_for_no_memory_and_is_not_measured_stops_everything() -> None:
     assert rules(ask(steady(memory_used=None, memory_request=0))) == ["memory-unmeasured"]
+
+
+def test_a_pod_that_asks_for_no_cpu_and_is_not_measured_stops_everything() -> None:
+    assert rules(ask(steady(cpu_used=None, cpu_request=0))) == ["cpu-unmeasured"]
 
 
 def test_too_little_history_says_when_there_is_enough() -> None:

@@ -238,7 +238,7 @@ def not_read(demand: Demand) -> tuple[str, ...]:
     missing, total = len(demand.unread()), len(demand.recent())
     if not missing:
         return ()
-    return (f"PodDisruptionBudgets and local volumes of {missing} of {total} workloads were not read.",)
+    return (f"PodDisruptionBudgets, local volumes or anti-affinity of {missing} of {total} workloads were not read.",)
 
 
 def disruption(demand: Demand) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class Drain:
     @property
     def is_read(self) -> bool:
         """True where nothing is left to find out."""
-        return self.disruptions_allowed is not None and self.has_local_volume is not None
+        return self.disruptions_allowed is not None and self.has_local_volume is not None and self.has_own_node is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

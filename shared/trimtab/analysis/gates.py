@@ -6,7 +6,7 @@ import numpy as np
 
 from trimtab.analysis.agreement import arch_differs, live_differs, nodes_differ, outside_bounds, use_differs
 from trimtab.analysis.case import Asked, Gate
-from trimtab.analysis.signals import impossible, memory_unmeasured, pending_missing, requests_missing
+from trimtab.analysis.signals import cpu_unmeasured, impossible, memory_unmeasured, pending_missing, requests_missing
 from trimtab.records import Refusal
 
 STALE = timedelta(hours=36)
@@ -162,5 +162,5 @@ GATES: tuple[Gate, ...] = (
     _control_plane, _not_running, _repave, _karpenter, _autoscaler_fields,
     _type_and_price, _rate, arch_differs, outside_bounds, live_differs,
     _metrics, impossible, _future, _stale, _history, requests_missing, pending_missing, _coverage,
-    nodes_differ, use_differs, memory_unmeasured, _fits,
+    nodes_differ, use_differs, memory_unmeasured, cpu_unmeasured, _fits,
 )  # fmt: skip

@@ -94,6 +94,19 @@ def memory_unmeasured(asked: Asked) -> Refusal | None:
     return asked.refuse("memory-unmeasured", reason, needs="Memory requests for its pods, or their measured memory use.")
 
 
+def cpu_unmeasured(asked: Asked) -> Refusal | None:
+    """A pod that asks for no CPU and whose use nobody measured may need any amount."""
+    demand = asked.demand
+    if demand is None or asked.has_use or not demand.runs.any():
+        return None
+    is_open = demand.runs & (np.nan_to_num(demand.cpu_request) <= 0) & (np.nan_to_num(demand.cpu_used) <= 0)
+    names = sorted({name for name, row in zip(demand.names, is_open, strict=True) if row.any()})
+    if not names:
+        return None
+    reason = f"{_listed(names)} asks for no CPU, and what it uses was not measured: unknown is not nothing."
+    return asked.refuse("cpu-unmeasured", reason, needs="CPU requests for its pods, or their measured CPU use.")
+
+
 # ── For levers that move pods closer together ────────────────────────────────────────────────────────────────────────
 def use_missing(case: Case) -> Refusal | None:
     """Another type, spot or sharing is not judged without what the pods really use."""

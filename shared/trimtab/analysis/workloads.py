@@ -28,6 +28,7 @@ PER_CONTAINER = (
     "Requests are written per container, and what is measured is the whole pod: with one container these are its values, with several "
     "its owner divides them."
 )
+VPA = "Whether a VerticalPodAutoscaler sets its requests was not read."
 LIST_ONLY = "What the bill really charged for its pools is not known, so the saving is at list price only."
 
 
@@ -194,7 +195,7 @@ def _finding(use: WorkloadUse, wish: Wish, effect: Effect, found: Workloads, clu
         ),
         is_repave=False,
         disruption=(f"Its pods are started anew: {use.pods[-1]:.0f} of them.",),
-        unknowns=(*wish.unknowns, *versions(use), *(() if effect.saving_effective is not None else (LIST_ONLY,))),
+        unknowns=(*wish.unknowns, VPA, *versions(use), *(() if effect.saving_effective is not None else (LIST_ONLY,))),
         needs_person=f"{wish.person} {PER_CONTAINER}".strip(),
     )  # fmt: skip
 

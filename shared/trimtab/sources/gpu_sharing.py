@@ -22,8 +22,8 @@ _SLICE = "nvidia_com_mig_"
 _SLICED_MIG = re.compile(r"nvidia_com_mig_.*_shared")
 _PROFILE = re.compile(r"(\d+)g\.(\d+)gb(?:\+me(?:\.all)?)?", re.IGNORECASE)
 _SINGLE = re.compile(r"-MIG-(\d+)g[._](\d+)gb", re.IGNORECASE)
-_QUARTERS = {(1, 6), (2, 12), (4, 24)}
-"""Profiles (slices, GB) of the A30, which has 4 slices; A100, H100, H200 and B200 have 7."""
+_QUARTERS = {(1, 6), (2, 12), (4, 24), (2, 48), (4, 96)}
+"""Profiles (slices, GB) of the A30 and the RTX PRO 6000, which have 4 slices; A100, H100, H200 and B200 have 7."""
 
 Sharing = Literal["mig", "time-slicing", "mps"]
 
