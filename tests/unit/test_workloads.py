@@ -228,7 +228,6 @@ def test_a_memory_limit_above_the_request_is_left_alone() -> None:
         ({"scaled_by": "cpu,memory"}, "scaled-by-autoscaler", []),
         ({"scaled_by": "other"}, None, ["cpu-request-down", "memory-request-down"]),
         ({"scaled_by": None}, "autoscaler-not-read", []),
-        ({"scaled_by": "vpa"}, "managed-by-vpa", []),
         ({"cpu_limit": None}, "limits-not-read", []),
         ({"has_mixed_limits": True}, "limits-not-read", []),
         ({"kind": "Pod"}, "bare-pod", []),

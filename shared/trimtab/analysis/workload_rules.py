@@ -133,8 +133,6 @@ def scaled(seen: Seen, resource: str) -> No | None:
             rule="autoscaler-not-read", reason=reason, needs="Its HorizontalPodAutoscaler, from kube-state-metrics or the Kubernetes API."
         )
     words = {word.strip() for word in looks_at.split(",")}
-    if "vpa" in words:
-        return No(rule="managed-by-vpa", reason="a VerticalPodAutoscaler sets its requests")
     if resource in words:
         reason = f"its autoscaler counts pods by the share of the {resource} request that they use: another request, another number of pods"
         return No(
