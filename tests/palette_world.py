@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from tests.palette_description import described
 from trimtab.adapters.palette.client import PaletteClient
+from trimtab.adapters.palette.pace import Pace
 from trimtab.records import ClusterUid
 from trimtab.settings import Settings
 
@@ -114,7 +115,7 @@ class World:
         slept = waits if waits is not None else []
         settings = Settings(palette_url="https://api.spectrocloud.com/", palette_api_key=SecretStr(KEY))
         there = PaletteClient.of(settings, httpx.MockTransport(described(self.answer)))
-        return PaletteClient(there.url, there.key, there.client, sleep=slept.append, jitter=lambda: 0.5, clock=lambda: sum(slept))
+        return replace(there, api=replace(there.api, sleep=slept.append, jitter=lambda: 0.5, clock=lambda: sum(slept), pace=Pace()))
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
         """What was posted to a path."""

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.palette_description import described
+from trimtab.adapters.palette.api import PaletteApi
 from trimtab.adapters.palette.client import PaletteClient
 from trimtab.demo.estate.clusters import CLUSTERS, HAND_SCALED
 from trimtab.demo.estate.gitops import gitops_files
@@ -92,7 +93,7 @@ def test_what_is_not_there_is_404(world: Path, path: str) -> None:
 def test_our_own_client_reads_the_clusters_as_they_are_described(world: Path) -> None:
     """The estate's description, its Palette and the adapter must be one world, or drift would be found everywhere."""
     with _client(world) as client:
-        found = PaletteClient("https://palette.test", "some-key", client).clusters()
+        found = PaletteClient(PaletteApi("https://palette.test", "some-key", client)).clusters()
 
     assert found == tuple(sorted((cluster.cluster for cluster in CLUSTERS), key=lambda cluster: cluster.name))
 
@@ -100,7 +101,7 @@ def test_our_own_client_reads_the_clusters_as_they_are_described(world: Path) ->
 def test_every_call_that_our_client_makes_is_answered_as_palette_describes_it(world: Path) -> None:
     """A stand-in with shapes of its own would teach us an API that nobody has."""
     with _client(world) as client:
-        palette = PaletteClient("https://palette.test", "some-key", client)
+        palette = PaletteClient(PaletteApi("https://palette.test", "some-key", client))
         cluster = palette.clusters()[0]
         end = AS_OF.replace(hour=6)
 

@@ -1,10 +1,9 @@
 """`ports.Palette` over HTTP. It only reads; how it asks is in api.py, what the answers mean in the modules beside it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from random import SystemRandom
 
 import httpx
 
@@ -47,35 +46,24 @@ class _Read:
 class PaletteClient:
     """One tenant, seen with one API key."""
 
-    url: str
-    key: str
-    client: httpx.Client | None
-    """None = no Palette is configured, and whoever asks is refused."""
-    sleep: Callable[[float], None] = time.sleep
-    jitter: Callable[[], float] = SystemRandom().random
-    """0 to 1."""
-    clock: Callable[[], float] = time.monotonic
+    api: PaletteApi
     _kept: dict[str, tuple[float, tuple[_Read, ...]]] = field(default_factory=dict)
-    _api: PaletteApi = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_api", PaletteApi(self.url, self.key, self.client, self.sleep, self.jitter, self.clock))
 
     @classmethod
     def of(cls, settings: Settings, transport: httpx.BaseTransport | None = None) -> "PaletteClient":
         """The Palette of a deployment."""
         key = settings.palette_api_key.get_secret_value() if settings.palette_api_key else ""
         if not settings.palette_url or not key:
-            return cls("", "", None)
+            return cls(PaletteApi("", "", None))
         client = http.client_for(settings.palette_url, settings, transport)
         # A demo's Palette is a process of our own, with nobody to be polite to.
         sleep = (lambda _seconds: None) if settings.is_demo else time.sleep
-        return cls(settings.palette_url.rstrip("/"), key, client, sleep)
+        return cls(PaletteApi(settings.palette_url.rstrip("/"), key, client, sleep))
 
     @property
     def is_configured(self) -> bool:
         """False = whoever asks is refused."""
-        return self.client is not None
+        return self.api.client is not None
 
     # ── clusters ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def clusters(self) -> tuple[Cluster, ...]:
@@ -96,7 +84,7 @@ class PaletteClient:
         return self._read(listed) if listed else None
 
     def _tenant(self) -> tuple[_Read, ...]:
-        now = self.clock()
+        now = self.api.clock()
         at, found = self._kept.get("tenant", (float("-inf"), ()))
         if now - at <= STILL_NEW:
             return found
@@ -107,14 +95,14 @@ class PaletteClient:
     def _listed(self) -> Iterator[protocol.Listed]:
         seen: set[str] = set()
         # A list that moves while it is read may name one cluster on two pages.
-        for listed in self._api.pages("POST", protocol.SEARCH, protocol.parse_search, json=protocol.search_body()):
+        for listed in self.api.pages("POST", protocol.SEARCH, protocol.parse_search, json=protocol.search_body()):
             if listed.uid not in seen:
                 seen.add(listed.uid)
                 yield listed
 
     def _read(self, listed: protocol.Listed) -> _Read:
         scope = project(listed.project_uid)
-        answer = self._api.find(protocol.cluster_path(listed.uid), scope)
+        answer = self.api.find(protocol.cluster_path(listed.uid), scope)
         if answer is None:
             return _Read(listed=listed)
         try:
@@ -130,7 +118,7 @@ class PaletteClient:
     def _whole(self, listed: protocol.Listed, live: protocol.Live, scope: Headers) -> Cluster:
         """What can be read of a cluster; one that cannot be read keeps no other from being looked at."""
         try:
-            config = pools.parse_config(self._api.get(protocol.config_path(live), scope), live.uid)
+            config = pools.parse_config(self.api.get(protocol.config_path(live), scope), live.uid)
             found = tuple(self._counted(live, pool, lists, scope) for lists in [self._machine_counts(live, scope)] for pool in config.pools)
             return protocol.cluster(
                 listed, live, replace(config, pools=found), is_repave_pending=self._is_repave_pending(live, scope),
@@ -140,29 +128,29 @@ class PaletteClient:
             return protocol.unreadable(listed, live, str(error))
 
     def _machine_counts(self, live: protocol.Live, scope: Headers) -> dict[str, int]:
-        answer = self._api.find(protocol.machine_uids_path(live), scope)
+        answer = self.api.find(protocol.machine_uids_path(live), scope)
         return {} if answer is None else pools.parse_machine_uids(answer)
 
     def _counted(self, live: protocol.Live, pool: Pool, lists: dict[str, int], scope: Headers) -> Pool:
         """Only where the pool's size and its machines differ are the machines themselves asked: some may be going away."""
         if pool.control_plane or lists.get(pool.name, pool.count) == pool.count:
             return pool
-        states = self._api.pages("GET", protocol.machines_path(live, pool.name), pools.parse_machines, headers=scope)
+        states = self.api.pages("GET", protocol.machines_path(live, pool.name), pools.parse_machines, headers=scope)
         staying = sum(states)
         return pool if staying == pool.count else replace(pool, machines=staying)
 
     def _is_repave_pending(self, live: protocol.Live, scope: Headers) -> bool:
         # A cluster that was never repaved has no status at all.
-        answer = self._api.find(protocol.repave_path(live.uid), scope)
+        answer = self.api.find(protocol.repave_path(live.uid), scope)
         return answer is not None and protocol.parse_repave(answer)
 
     def _namespaces(self, live: protocol.Live, scope: Headers) -> tuple[str, ...]:
-        return protocol.parse_namespaces(self._api.get(protocol.namespaces_path(live.uid), scope))
+        return protocol.parse_namespaces(self.api.get(protocol.namespaces_path(live.uid), scope))
 
     def _packs(self, live: protocol.Live, scope: Headers) -> tuple[str, ...]:
         if live.packs is not None:
             return live.packs
-        return protocol.parse_profiles(self._api.get(protocol.profiles_path(live.uid), scope))
+        return protocol.parse_profiles(self.api.get(protocol.profiles_path(live.uid), scope))
 
     # ── quotas ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def quotas(self, uid: ClusterUid) -> tuple[Quota, ...]:
@@ -172,9 +160,9 @@ class PaletteClient:
             return ()
         scope, live = project(found.listed.project_uid), found.live
         names = self._namespaces(live, scope)
-        own = self._api.find(quotas.namespaces_path(uid), scope)
-        listed = self._api.get(quotas.WORKSPACES, scope)
-        spaces = (self._api.find(quotas.workspace_path(space), scope) for space in quotas.parse_workspaces(listed, uid))
+        own = self.api.find(quotas.namespaces_path(uid), scope)
+        listed = self.api.get(quotas.WORKSPACES, scope)
+        spaces = (self.api.find(quotas.workspace_path(space), scope) for space in quotas.parse_workspaces(listed, uid))
         return (
             *(quotas.parse_namespaces(own, uid, names) if own is not None else ()),
             *(quota for space in spaces if space is not None for quota in quotas.parse_workspace(space, uid, names)),
@@ -182,11 +170,11 @@ class PaletteClient:
         )
 
     def _virtual(self, virtual: str, host: ClusterUid, scope: Headers) -> tuple[Quota, ...]:
-        answer = self._api.find(protocol.cluster_path(virtual), scope)
+        answer = self.api.find(protocol.cluster_path(virtual), scope)
         if answer is None:
             return ()
         live = protocol.parse_cluster(answer)
-        return (quotas.parse_virtual(self._api.get(protocol.config_path(live), scope), host, live.name),)
+        return (quotas.parse_virtual(self.api.get(protocol.config_path(live), scope), host, live.name),)
 
     # ── what it costs ────────────────────────────────────────────────────────────────────────────────────────────────
     def estimate(self, uid: ClusterUid, pools: Sequence[Pool]) -> Estimate | None:
@@ -195,8 +183,8 @@ class PaletteClient:
         if found is None or found.live is None or found.cluster is None:
             return None
         live, scope = found.live, project(found.listed.project_uid)
-        body = rates.estimate_body(live.cloud_type, self._api.get(protocol.config_path(live), scope), pools)
-        answer = self._api.ask("POST", rates.rate_path(live.cloud_type), headers=scope, params={"periodType": "hourly"}, json=body)
+        body = rates.estimate_body(live.cloud_type, self.api.get(protocol.config_path(live), scope), pools)
+        answer = self.api.ask("POST", rates.rate_path(live.cloud_type), headers=scope, params={"periodType": "hourly"}, json=body)
         return None if answer is None else rates.parse_estimate(answer)
 
     def private_rates(self, currency: str) -> tuple[PrivateRate, ...]:
@@ -206,18 +194,18 @@ class PaletteClient:
         private = [(read.listed, read.live) for read in self._tenant() if read.live and read.live.cloud_type not in protocol.CLOUDS]
         if not private:
             return ()
-        tenant = rates.parse_tenant(self._api.get(rates.WHOAMI, TENANT))
-        answer = self._api.find(rates.tenant_path(tenant), TENANT)
+        tenant = rates.parse_tenant(self.api.get(rates.WHOAMI, TENANT))
+        answer = self.api.find(rates.tenant_path(tenant), TENANT)
         return () if answer is None else rates.private_rates(answer, private, currency)
 
     def shelf(self, cloud: Cloud, region: str) -> dict[str, shelf.ShelfType]:
         """Palette's own catalog of a region: type's name → what it knows. Empty where it does not know the region."""
-        answer = self._api.find(shelf.types_path(cloud, region), TENANT)
+        answer = self.api.find(shelf.types_path(cloud, region), TENANT)
         return {} if answer is None else shelf.parse_types(answer)
 
     def compute_price(self, cloud: Cloud, region: str, name: str) -> Money | None:
         """One hour of an instance type; None = Palette has no price for it."""
-        answer = self._api.find(shelf.compute_path(cloud, name), TENANT, region=region)
+        answer = self.api.find(shelf.compute_path(cloud, name), TENANT, region=region)
         return None if answer is None else shelf.parse_compute(answer)
 
     # ── what happened ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,14 +223,14 @@ class PaletteClient:
         return use.parse_namespaces(answer, start, end) if answer is not None else ()
 
     def _posted(self, path: str, scope: Headers, body: dict[str, object]) -> bytes | None:
-        return self._api.ask("POST", path, headers=scope, json=body)
+        return self.api.ask("POST", path, headers=scope, json=body)
 
     def audits(self, since: datetime, until: datetime) -> tuple[AuditEntry, ...]:
         """The audit trail between two times, oldest first; a line that comes on two pages counts once."""
-        found = self._api.pages("GET", trail.AUDITS, trail.parse_audits, headers=TENANT, params=trail.window(since, until))
+        found = self.api.pages("GET", trail.AUDITS, trail.parse_audits, headers=TENANT, params=trail.window(since, until))
         once = {entry.uid: entry for entry in found if since <= entry.at <= until}
         return tuple(sorted(once.values(), key=lambda entry: (entry.at, entry.uid)))
 
     def teams(self) -> tuple[str, ...]:
         """Names of the teams that Palette knows, sorted."""
-        return tuple(sorted(self._api.pages("GET", trail.TEAMS, trail.parse_teams, headers=TENANT)))
+        return tuple(sorted(self.api.pages("GET", trail.TEAMS, trail.parse_teams, headers=TENANT)))
