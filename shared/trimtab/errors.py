@@ -8,7 +8,8 @@
     │   ├── Broken       the record contradicts itself (a hash, a chain, a sum): exit 1, a person must look
     │   └── Gone         it was there once and is no longer kept: exit 1, begin anew from what there is now
     └── Upstream     somebody else's service failed or answered nonsense: exit 3, the queue delivers again
-        └── Overloaded   it works, but not on so much at once: ask for less, else as Upstream
+        ├── Overloaded   it works, but not on so much at once: ask for less, else as Upstream
+        └── NotYet       it works on the answer (mergeability, a rebase): the same question later may be answered
 
 Messages are one line: they name the file, row or key, and what to do.
 """
@@ -56,3 +57,7 @@ class Upstream(TrimtabError):
 
 class Overloaded(Upstream):
     """The service refused the question for its size, or took too long over it; a smaller one may be answered."""
+
+
+class NotYet(Upstream):
+    """The service has not computed the answer yet; ask again later, and decide nothing on it until then."""

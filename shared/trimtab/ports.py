@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from trimtab.records import (
     AuditEntry,
     Break,
+    Check,
     Cloud,
     Cluster,
     ClusterUid,
+    Comment,
     Commit,
     CommitSha,
     Entry,
     Estimate,
     ForgeRules,
     InstanceType,
+    Issue,
     Json,
     MeasuredUse,
     Merged,
@@ -30,6 +33,8 @@ from trimtab.records import (
     Pool,
     PrivateRate,
     PullRequest,
+    Queued,
+    QueueEntry,
     Quota,
     Refusal,
     Review,
@@ -336,6 +341,12 @@ class Forge(Protocol):
     def login(self) -> str:
         """Whom our commits and pull requests are by."""
 
+    def forget(self) -> None:
+        """Read what moves (branches, pull requests, rules) anew from here on: every step that decides begins with it.
+
+        Between two calls the same read may be answered from memory, but never across a write of ours.
+        """
+
     def base_head(self, repo: str, branch: str) -> CommitSha:
         """Tip of a branch now."""
 
@@ -344,6 +355,9 @@ class Forge(Protocol):
 
     def read_file(self, repo: str, commit: CommitSha, path: str) -> bytes | None:
         """A file's bytes at a commit, or None."""
+
+    def read_files(self, repo: str, commit: CommitSha, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """The regular files among these paths, in as few calls as the forge allows; one that is too large to edit is left out."""
 
     def branch_head(self, repo: str, branch: str) -> CommitSha | None:
         """Tip of a branch, or None where there is none."""
@@ -356,7 +370,8 @@ class Forge(Protocol):
     ) -> CommitSha | None:
         """Make one commit of `files` on `parent` and point `branch` at it, if the branch is still at `expected` (None = absent).
 
-        The same arguments give the same commit. None = the branch was elsewhere; nothing changed.
+        A branch that holds that very change already, by us and on `parent`, answers with its commit; one that was made at `parent` and
+        has no commit of its own counts as absent. None = the branch was elsewhere; nothing changed.
         """
 
     def find_pull_request(self, repo: str, head_ref: str) -> PullRequest | None:
@@ -365,10 +380,25 @@ class Forge(Protocol):
     def pull_request(self, repo: str, number: int) -> PullRequest:
         """One pull request read now."""
 
+    def open_pull_requests(self, repo: str) -> tuple[PullRequest, ...]:
+        """Every open one, whoever opened it."""
+
     def open_pull_request(
-        self, repo: str, *, head_ref: str, base_ref: str, title: str, body: str, labels: Sequence[str], at: datetime
+        self,
+        repo: str,
+        *,
+        head_ref: str,
+        base_ref: str,
+        title: str,
+        body: str,
+        labels: Sequence[str],
+        reviewers: Sequence[str] = (),
+        at: datetime,
     ) -> PullRequest:
-        """Open it. Where one is open already from that branch, that one is returned."""
+        """Open it. Where one is open already from that branch, that one is returned.
+
+        `reviewers` are logins and "@org/team"; whom the forge does not take as one is left out.
+        """
 
     def edit_pull_request(self, repo: str, number: int, *, title: str, body: str) -> None:
         """Replace title and body."""
@@ -379,8 +409,8 @@ class Forge(Protocol):
     def comment(self, repo: str, number: int, text: str, at: datetime) -> None:
         """Add a comment; carry a nonce in the text if it must be found again."""
 
-    def comments(self, repo: str, number: int) -> tuple[str, ...]:
-        """Bodies of all comments, oldest first."""
+    def comments(self, repo: str, number: int) -> tuple[Comment, ...]:
+        """All comments, oldest first."""
 
     def reviews(self, repo: str, number: int) -> tuple[Review, ...]:
         """The newest review of each person."""
@@ -388,16 +418,37 @@ class Forge(Protocol):
     def set_check(
         self, repo: str, commit: CommitSha, *, name: str, conclusion: Literal["success", "failure", "pending"], summary: str
     ) -> None:
-        """Publish the gate's answer on a commit."""
+        """Publish the gate's answer on a commit; with the gate's own identity where the forge knows one."""
 
-    def merge(self, repo: str, number: int, *, head: CommitSha, base: CommitSha, message: str, at: datetime) -> Merged | MergeRefused:
-        """Merge, pinned to the reviewed head; sent once. A forge that can also pins the base."""
+    def checks(self, repo: str, commit: CommitSha) -> tuple[Check, ...]:
+        """What everybody's systems said of a commit, the newest of each name and author."""
+
+    def issues(self, repo: str) -> tuple[Issue, ...]:
+        """The issues that we opened, oldest first."""
+
+    def open_issue(self, repo: str, *, title: str, body: str) -> Issue:
+        """Open one; sent once. Carry a nonce in the body if it must be found again."""
+
+    def edit_issue(self, repo: str, number: int, *, title: str, body: str) -> None:
+        """Replace title and body."""
+
+    def merge(
+        self, repo: str, number: int, *, head: CommitSha, base: CommitSha, message: str, at: datetime
+    ) -> Merged | Queued | MergeRefused:
+        """Merge, pinned to the reviewed head; sent once. A forge that can also pins the base; one with a merge queue enqueues."""
+
+    def queue(self, repo: str, branch: str) -> tuple[QueueEntry, ...]:
+        """What waits in the branch's merge queue, in its order; () where there is none."""
 
     def rules(self, repo: str, branch: str) -> ForgeRules:
         """What the repo's own rules demand and allow."""
 
     def merge_changes(self, repo: str, base: CommitSha, head: CommitSha) -> Mapping[str, bytes] | None:
-        """What a three-way merge would change in base, path → bytes; None = it conflicts."""
+        """What a three-way merge would change in base, path → bytes; None = it conflicts.
+
+        What no plan can equal (a deletion, a mode, a file too large to edit) stands under a name that says so. Raises NotYet where the
+        forge is still working it out.
+        """
 
 
 @dataclass(frozen=True, slots=True)

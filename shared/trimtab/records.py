@@ -359,6 +359,10 @@ class PlannedEdit:
     """(key path, old text, new text), for example ("node_groups[1].count", "6", "4")."""
     diff: str
     """Unified diff, for people."""
+    reads: tuple[tuple[str, str], ...] = ()
+    """(path, git blob id) of every other file that decides what these bytes mean: a block that says `count = var.workers`."""
+    unsure: tuple[str, ...] = ()
+    """What could not be checked about it, a sentence each; whoever merges is told, and nothing of it merges by itself."""
 
     __pydantic_config__ = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}  # noqa: RUF012 -- how `content` travels in JSON
 
@@ -708,6 +712,11 @@ class PullRequest:
     is_mergeable: bool | None
     """None = the forge has not computed it yet."""
     merge_commit: CommitSha | None = None
+    is_queued: bool = False
+    """It waits in the forge's merge queue."""
+    is_from_fork: bool = False
+    """Its head is in another repository: never ours, whatever the branch is called."""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -734,6 +743,39 @@ class Review:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """A comment of a pull request."""
+
+    login: str
+    is_bot: bool
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """What one system said of a commit: a check run, a commit status, a pipeline."""
+
+    name: str
+    by: str
+    """Whose it is as the forge vouches for it: an App's login or id, who set a status; "" = the forge cannot say."""
+    conclusion: Literal["success", "failure", "pending", "neutral"]
+    url: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Issue:
+    """An issue that we opened: the page on which everything pending stands."""
+
+    number: int
+    url: str
+    title: str
+    body: str
+    is_open: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Merged:
     """It is merged, as `commit`."""
 
@@ -749,6 +791,24 @@ class MergeRefused:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Queued:
+    """The forge's merge queue took it; it merges there, or falls out again, once its own commit was checked."""
+
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueEntry:
+    """One pull request as the forge's merge queue would merge it."""
+
+    number: int
+    base: CommitSha
+    """What comes before it in the queue."""
+    commit: CommitSha
+    """Base and this pull request together: required checks are asked for this commit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ForgeRules:
     """What the repo's own rules do, as far as it matters for merging by ourselves."""
 
@@ -761,6 +821,12 @@ class ForgeRules:
     protects_config: bool
     """`.trimtab/` needs a code owner's review."""
     details: tuple[str, ...] = ()
+    has_merge_queue: bool = False
+    guards_our_branches: bool | None = None
+    """Nobody but us may push to `trimtab/`; None = the forge does not say, which is no."""
+    voids_old_approvals: bool | None = None
+    """A push takes earlier approvals away and who committed cannot approve; a forge whose approvals name no commit needs it."""
+    is_archived: bool = False
 
 
 # ── The record ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -36,6 +36,33 @@ class Repository(_Strict):
     location: str
     """Path of the bare repo, or owner/name."""
     branch: str = "main"
+    forge_id: int | None = None
+    """The forge's own number of the repo: a repo that was moved away and made anew under the same name is another one."""
+
+
+class GitHubApp(_Strict):
+    """One of the two Apps, as it is installed for the repos; its private key is a secret of its own."""
+
+    app_id: int
+    installation_id: int
+    kms_key: str | None = None
+    """ARN of an asymmetric AWS KMS key that signs for the App; None = its PEM is in TRIMTAB_GITHUB_WRITER_KEY or …_GATE_KEY."""
+
+
+class GitHub(_Strict):
+    """GitHub, or GitHub Enterprise: the writer opens and merges, the gate answers, and neither can do the other's part."""
+
+    url: str = "https://api.github.com"
+    """What stands before /repos; GitHub Enterprise Server has https://HOST/api/v3."""
+    writer: GitHubApp
+    gate: GitHubApp | None = None
+    """Only where `merge` runs; None = this function publishes no check."""
+
+
+class GitLab(_Strict):
+    """GitLab, hosted or self-managed; a Developer's token writes, a Maintainer's only merges."""
+
+    url: str = "https://gitlab.com"
 
 
 class NonProduction(_Strict):
@@ -105,6 +132,8 @@ class Settings(_Strict):
     repositories: tuple[Repository, ...] = ()
     nonproduction: tuple[NonProduction, ...] = ()
     exports: tuple[Export, ...] = ()
+    github: GitHub | None = None
+    gitlab: GitLab | None = None
     palette_url: str | None = None
     slack_url: str = "https://slack.com/api/"
     metrics_url: str | None = None
@@ -136,6 +165,14 @@ class Settings(_Strict):
     slack_signing_secret: SecretStr | None = None
     github_webhook_secret: SecretStr | None = None
     gitlab_webhook_secret: SecretStr | None = None
+    github_writer_key: SecretStr | None = None
+    """PEM private key of the writer App."""
+    github_gate_key: SecretStr | None = None
+    """PEM private key of the gate App; only `merge` has it."""
+    gitlab_writer_token: SecretStr | None = None
+    """Project or group access token, Developer."""
+    gitlab_merger_token: SecretStr | None = None
+    """Project or group access token, Maintainer; only `merge` has it."""
     palette_webhook_secret: SecretStr | None = None
     azure_webhook_secret: SecretStr | None = None
     palette_api_key: SecretStr | None = None

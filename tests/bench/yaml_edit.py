@@ -27,7 +27,7 @@ def measure(options: Options) -> Measured:
     found = in_turns(
         {
             "by_hand": lambda: seconds(lambda: edits.append(edit_by_hand(content, PATH, place.pool, "", change))),
-            "planned": lambda: seconds(lambda: edits.append(plan_edit(content, place, layout, change))),
+            "planned": lambda: seconds(lambda: edits.append(plan_edit({place.path: content}, place, layout, change))),
             "ruamel": lambda: seconds(lambda: round_trip(content)),
         },
         max(LEAST_TURNS, options.repeats),

@@ -11,7 +11,7 @@ import pytest
 from trimtab.adapters.localforge import LocalForge, human_commit, init_bare, review
 from trimtab.errors import Refused
 from trimtab.ports import Forge
-from trimtab.records import CommitSha, Merged, MergeRefused, PullRequest
+from trimtab.records import CommitSha, Merged, MergeRefused, PullRequest, Queued
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -50,11 +50,11 @@ class Case:
         self.commit(FILES[EKS].replace(old, new), branch=branch)
         return self.open(branch)
 
-    def merge(self, pull: PullRequest, *, base: CommitSha | None = None, at: datetime = LATER) -> Merged | MergeRefused:
+    def merge(self, pull: PullRequest, *, base: CommitSha | None = None, at: datetime = LATER) -> Merged | Queued | MergeRefused:
         message = "trimtab: merge\n\nTrimtab-Nonce: n1"
         return self.forge.merge(REPO, pull.number, head=pull.head, base=base or pull.base, message=message, at=at)
 
-    def reason(self, answer: Merged | MergeRefused) -> str:
+    def reason(self, answer: Merged | Queued | MergeRefused) -> str:
         assert isinstance(answer, MergeRefused), answer
         return answer.reason
 
@@ -249,7 +249,10 @@ def test_a_comment_is_found_by_its_nonce(case: Case) -> None:
     case.forge.comment(REPO, pull.number, "Waiting. <!-- trimtab:nonce=n7 -->", NOW)
     case.forge.comment(REPO, pull.number, "Approved. <!-- trimtab:nonce=n8 -->", LATER)
 
-    assert [("n7" in text, "n8" in text) for text in case.forge.comments(REPO, pull.number)] == [(True, False), (False, True)]
+    assert [("n7" in comment.text, "n8" in comment.text) for comment in case.forge.comments(REPO, pull.number)] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_a_review_names_person_and_commit(case: Case) -> None:

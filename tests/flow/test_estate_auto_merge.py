@@ -55,15 +55,16 @@ def _facts(finding: Finding, root: Path, rules: Governance = RULES) -> Facts:
     protect(forge, "gitops", Rules(required_checks=(CHECK,), protects_config=True))
     place = find_place(gitops_files(), "gitops", rules.layouts, CLUSTER.name, "general")
     content = gitops_files()[place.path]
-    layout = layout_of(content, place, rules.layouts)
-    edit = plan_edit(content, place, layout, finding.changes)
+    layout = layout_of({place.path: content}, place, rules.layouts)
+    edit = plan_edit({place.path: content}, place, layout, finding.changes)
     branch = branch_name(finding.subject, CLUSTER.name)
     head = forge.commit_files("gitops", branch, base, None, {edit.path: edit.content}, "Shrink", PROPOSED)
     assert head is not None
     pull = forge.open_pull_request("gitops", head_ref=branch, base_ref="main", title="Shrink", body="", labels=(), at=PROPOSED)
     return Facts(
         proposal=ProposalId("prop-0123456789ab"), finding=finding, place=place, edit=edit, cluster=CLUSTER,
-        declared=declared_pool(content, place, layout, CLUSTER.uid), nonproduction_since=LISTED_SINCE, highest_stage=Stage.GUARDED,
+        declared=declared_pool({place.path: content}, place, layout, CLUSTER.uid),
+        nonproduction_since=LISTED_SINCE, highest_stage=Stage.GUARDED,
         owners=(("web", 0.86),), demand_now=(finding.evidence.peak, capacity_after(finding.evidence)),
         forge_rules=forge.rules("gitops", "main"), pull_request=pull, commits=forge.commits("gitops", base, head),
         our_login=forge.login, is_base_blob_unmoved=True,

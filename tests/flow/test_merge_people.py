@@ -31,7 +31,7 @@ def test_a_rejection_closes_the_pull_request_and_is_remembered(tmp_path: Path) -
 
     assert told == "Your reject is recorded; the proposal is rejected."
     assert (world.pull().state, world.buttons()) == ("closed", set())
-    assert world.forge.comments(REPO, 1) == ("Closed: rejected by `ml-owner`: `needed-soon`.",)
+    assert [comment.text for comment in world.forge.comments(REPO, 1)] == ["Closed: rejected by `ml-owner`: `needed-soon`."]
     assert world.life().state is State.REJECTED
     assert "rejected on 2026-11-18 by ml-owner: needed-soon" in world.refused()
 
@@ -254,7 +254,7 @@ def test_a_merge_that_the_forge_refuses_takes_its_green_check_back(tmp_path: Pat
 
     world.webhook()
 
-    assert [check["conclusion"] for check in world.forge.checks(REPO, world.pull().head)] == ["pending"]
+    assert [check.conclusion for check in world.forge.checks(REPO, world.pull().head)] == ["pending"]
     assert (world.life().state, world.merges()) == (State.AWAITING, 0)
 
 

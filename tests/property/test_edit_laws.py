@@ -92,7 +92,7 @@ def test_only_the_bytes_of_the_value_change(file: File, new: int) -> None:
     if new == file.count:
         return
 
-    edit = plan_edit(file.content, PLACE, LAYOUT, change(file.count, new))
+    edit = plan_edit({PLACE.path: file.content}, PLACE, LAYOUT, change(file.count, new))
 
     changed = [block for block in SequenceMatcher(None, file.content, edit.content, autojunk=False).get_opcodes() if block[0] != "equal"]
     assert 1 <= len(changed) <= 3
@@ -108,8 +108,8 @@ def test_the_reverse_edit_restores_every_byte(file: File, new: int) -> None:
     if new == file.count:
         return
 
-    edit = plan_edit(file.content, PLACE, LAYOUT, change(file.count, new))
-    back = plan_edit(edit.content, PLACE, LAYOUT, change(new, file.count))
+    edit = plan_edit({PLACE.path: file.content}, PLACE, LAYOUT, change(file.count, new))
+    back = plan_edit({PLACE.path: edit.content}, PLACE, LAYOUT, change(new, file.count))
 
     assert back.content == file.content
     assert back.new_blob == edit.base_blob
@@ -122,10 +122,10 @@ def test_an_edit_of_terraform_is_undone_by_its_reverse(old: int, new: int, line:
     content = f'resource "spectrocloud_cluster_eks" "a" {{{line}  name = "training"{line}{pool}}}{line}'.encode()
     place = Place(repo="gitops", path="a.tf", cluster="training", pool="gpu")
 
-    edit = plan_edit(content, place, TERRAFORM, change(old, new))
+    edit = plan_edit({place.path: content}, place, TERRAFORM, change(old, new))
 
     assert edit.content == content.replace(f"{quote}{old}{quote}".encode(), f"{quote}{new}{quote}".encode())
-    assert plan_edit(edit.content, place, TERRAFORM, change(new, old)).content == content
+    assert plan_edit({place.path: edit.content}, place, TERRAFORM, change(new, old)).content == content
 
 
 @settings(max_examples=150, deadline=None)
@@ -133,7 +133,7 @@ def test_an_edit_of_terraform_is_undone_by_its_reverse(old: int, new: int, line:
 def test_whatever_a_file_holds_the_answer_is_a_plan_or_a_reason(content: bytes) -> None:
     for layout, path in ((LAYOUT, "a.yaml"), (TERRAFORM, "a.tf")):
         try:
-            plan_edit(content, Place(repo="r", path=path, cluster="a", pool="a"), layout, change(1, 2))
+            plan_edit({path: content}, Place(repo="r", path=path, cluster="a", pool="a"), layout, change(1, 2))
         except TrimtabError as error:
             assert str(error).startswith(path)  # noqa: PT017  (a plan is as good an answer)
 
@@ -161,7 +161,12 @@ def test_no_layout_reaches_a_file_that_gives_permissions(folders: list[str], nam
 
     assert not is_editable(path)
     try:
-        plan_edit(b"name: a\nnode_groups: [{name: a, count: 1}]\n", Place(repo="r", path=path, cluster="a", pool="a"), layout, change(1, 2))
+        plan_edit(
+            {path: b"name: a\nnode_groups: [{name: a, count: 1}]\n"},
+            Place(repo="r", path=path, cluster="a", pool="a"),
+            layout,
+            change(1, 2),
+        )
     except TrimtabError as error:
         assert "never edited" in str(error)  # noqa: PT017
     else:

@@ -18,7 +18,7 @@ def place(path: str = "clusters/a.yaml", cluster: str = "training", pool: str = 
 def plan(content: str | bytes, old: str = "6", new: str = "4", field: PoolField = "count", *, layout: Layout = NODE_GROUPS) -> PlannedEdit:
     raw = content.encode() if isinstance(content, str) else content
     where = place("main.tf" if layout is TERRAFORM else "clusters/a.yaml")
-    return plan_edit(raw, where, layout, (FieldChange(field=field, old=old, new=new),))
+    return plan_edit({where.path: raw}, where, layout, (FieldChange(field=field, old=old, new=new),))
 
 
 def cluster_file(pool: str, head: str = "cloudType: eks\n") -> str:
@@ -155,7 +155,7 @@ def test_an_autoscaled_eks_pool_changes_count_and_min_together() -> None:
         plan(cluster_file(SCALED), "4", "3", "min")
 
     both = (FieldChange(field="min", old="4", new="3"), FieldChange(field="count", old="4", new="3"))
-    edit = plan_edit(cluster_file(SCALED).encode(), place(), NODE_GROUPS, both)
+    edit = plan_edit({place().path: cluster_file(SCALED).encode()}, place(), NODE_GROUPS, both)
     assert edit.content == cluster_file(SCALED).replace(" 4", " 3").encode()
 
 
@@ -175,7 +175,7 @@ def test_one_field_changes_once() -> None:
     twice = (FieldChange(field="count", old="6", new="4"), FieldChange(field="count", old="6", new="5"))
 
     with pytest.raises(Refused, match="each of another field"):
-        plan_edit(cluster_file(POOL).encode(), place(), NODE_GROUPS, twice)
+        plan_edit({place().path: cluster_file(POOL).encode()}, place(), NODE_GROUPS, twice)
 
 
 # ── Other shapes ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,7 +258,7 @@ def test_a_declared_pool_holds_what_the_file_says() -> None:
     pool = "  - name: gpu\n    count: '6'\n    min: 6\n    max: 8\n    instance_type: g5.xlarge\n    capacity_type: spot\n"
     extra = "    additional_labels: {team: ml}\n    taints: [{key: nvidia.com/gpu, value: 'true', effect: NoSchedule}]\n"
 
-    read = declared_pool(cluster_file(pool + extra).encode(), place(), NODE_GROUPS, UID)
+    read = declared_pool({place().path: cluster_file(pool + extra).encode()}, place(), NODE_GROUPS, UID)
 
     assert (read.count, read.minimum, read.maximum, read.instance_type, read.capacity_type) == (6, 6, 8, "g5.xlarge", "spot")
     assert (read.labels, read.taints, read.control_plane) == ({"team": "ml"}, ("nvidia.com/gpu=true:NoSchedule",), False)
@@ -267,17 +267,17 @@ def test_a_declared_pool_holds_what_the_file_says() -> None:
 @pytest.mark.parametrize("count", ["${N}", "six", "6.5", "-6", "[6]"])
 def test_a_count_that_cannot_be_read_is_never_a_number(count: str) -> None:
     with pytest.raises(Refused, match=r"^clusters/a\.yaml: line \d"):
-        declared_pool(cluster_file(f"  - name: gpu\n    count: {count}\n").encode(), place(), NODE_GROUPS, UID)
+        declared_pool({place().path: cluster_file(f"  - name: gpu\n    count: {count}\n").encode()}, place(), NODE_GROUPS, UID)
 
 
 def test_bounds_that_a_merge_brings_in_are_refused_not_taken_for_absent() -> None:
     content = "name: training\nbase: &b {min: 1, max: 9}\nnode_groups:\n  - name: gpu\n    <<: *b\n    count: 6\n"
 
     with pytest.raises(Refused, match="may come from a merge"):
-        declared_pool(content.encode(), place(), NODE_GROUPS, UID)
+        declared_pool({place().path: content.encode()}, place(), NODE_GROUPS, UID)
 
 
 def test_a_control_plane_is_told() -> None:
     content = cluster_file("  - name: gpu\n    control_plane: true\n    count: 3\n")
 
-    assert declared_pool(content.encode(), place(), NODE_GROUPS, UID).control_plane
+    assert declared_pool({place().path: content.encode()}, place(), NODE_GROUPS, UID).control_plane

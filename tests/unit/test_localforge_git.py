@@ -12,7 +12,7 @@ import pytest
 from trimtab.adapters.localforge import LocalForge, Rules, human_branch, human_commit, human_merge, init_bare, protect, review
 from trimtab.adapters.localforge.desk import Desk, create
 from trimtab.errors import BadInput, Broken, Refused
-from trimtab.records import CommitSha, Merged, MergeRefused, PullRequest
+from trimtab.records import CommitSha, Merged, MergeRefused, PullRequest, Queued
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 REPO = "gitops"
@@ -41,7 +41,7 @@ def opened(forge: LocalForge, files: dict[str, bytes] | None = None, branch: str
     return forge.open_pull_request(REPO, head_ref=branch, base_ref="main", title="t", body="b", labels=(), at=NOW)
 
 
-def merge(forge: LocalForge, pull: PullRequest) -> Merged | MergeRefused:
+def merge(forge: LocalForge, pull: PullRequest) -> Merged | Queued | MergeRefused:
     return forge.merge(REPO, pull.number, head=pull.head, base=pull.base, message="trimtab: merge", at=NOW)
 
 
@@ -267,6 +267,7 @@ def test_a_person_may_merge_by_hand(forge: LocalForge) -> None:
 def test_a_branch_that_somebody_made_before_us_is_theirs(forge: LocalForge) -> None:
     base = forge.base_head(REPO, "main")
     human_branch(forge, REPO, "trimtab/a/gpu/count", base)
+    human_commit(forge, REPO, "trimtab/a/gpu/count", {FILE: b"count: 9\n"}, message="By hand", login="ml-owner", at=NOW)
 
     assert forge.commit_files(REPO, "trimtab/a/gpu/count", base, None, {FILE: b"count: 4\n"}, "m", NOW) is None
 

@@ -19,7 +19,7 @@ def test_a_pool_is_found_by_cluster_and_name() -> None:
     place = find(files)
 
     assert place == Place(repo="gitops", path="clusters/a.yaml", cluster="training", pool="gpu")
-    assert layout_of(POOLS, place, KNOWN).name == "node-groups"
+    assert layout_of({place.path: POOLS}, place, KNOWN).name == "node-groups"
 
 
 def test_a_pool_declared_twice_is_refused_with_both_places() -> None:
@@ -115,4 +115,4 @@ def test_a_namespace_may_have_the_name_of_a_pool() -> None:
     wanted: tuple[tuple[PoolField, str], ...] = (("count", "node-groups"), ("cpu_cores", "quotas"))
     for field, layout in wanted:
         place = find_place({"a.yaml": content}, "gitops", layouts, "training", "gpu", field)
-        assert layout_of(content, place, layouts, field).name == layout
+        assert layout_of({place.path: content}, place, layouts, field).name == layout

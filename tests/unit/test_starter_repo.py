@@ -48,20 +48,20 @@ def test_every_pool_and_quota_of_every_example_can_be_found_read_and_edited(path
 
     for pool in cluster["node_groups"]:
         place = find_place(CLUSTERS, "gitops", rules.layouts, cluster["name"], pool["name"])
-        layout = layout_of(CLUSTERS[path], place, rules.layouts)
-        assert declared_pool(CLUSTERS[path], place, layout, UID).count == pool["count"]
+        layout = layout_of(CLUSTERS, place, rules.layouts)
+        assert declared_pool(CLUSTERS, place, layout, UID).count == pool["count"]
         both = tuple(FieldChange(field=f, old=str(pool[f]), new=str(pool[f] + 1)) for f in ("count", "min") if f in pool)
-        assert plan_edit(CLUSTERS[path], place, layout, both).diff
+        assert plan_edit(CLUSTERS, place, layout, both).diff
     for space in cluster.get("namespaces", ()):
         place = find_place(CLUSTERS, "gitops", rules.layouts, cluster["name"], space["name"], "cpu_cores")
-        layout = layout_of(CLUSTERS[path], place, rules.layouts, "cpu_cores")
+        layout = layout_of(CLUSTERS, place, rules.layouts, "cpu_cores")
         old = space["resource_allocation"]["cpu_cores"]
-        assert plan_edit(CLUSTERS[path], place, layout, (FieldChange(field="cpu_cores", old=old, new="1"),)).diff
+        assert plan_edit(CLUSTERS, place, layout, (FieldChange(field="cpu_cores", old=old, new="1"),)).diff
 
 
 @pytest.mark.parametrize("name", TERRAFORM)
 def test_every_terraform_file_parses(name: str) -> None:
-    hcl_edit.read(TERRAFORM[name].encode(), name)
+    hcl_edit.read({name: TERRAFORM[name].encode()}, name)
 
 
 @pytest.mark.parametrize("cloud", ["eks", "gke"])

@@ -28,6 +28,10 @@ class Scalar:
     """False where `value` is an expression and not what the file means."""
     problem: str = ""
     """Why these bytes may not be replaced; "" = they may."""
+    path: str = ""
+    """The file that holds these bytes; "" = the document's own. A block may say `var.workers`, and another file what that is."""
+    through: tuple[str, ...] = ()
+    """Paths of the other files on the way from the document to these bytes."""
 
 
 class PoolEntry(Protocol):

@@ -160,8 +160,9 @@ class HclPool:
         return self.file.text(leaf) if leaf is not None else ""
 
 
-def read(content: bytes, path: str) -> HclFile:
+def read(files: Mapping[str, bytes], path: str) -> HclFile:
     """Parse a Terraform file. BadInput names the file and line."""
+    content = files[path]
     try:
         checked_size(content, path).decode("utf-8")
     except UnicodeDecodeError as error:

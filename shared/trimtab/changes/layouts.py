@@ -48,7 +48,8 @@ KNOWN: tuple[Layout, ...] = (
 )
 """Shapes seen in public repositories; a repo's own layouts come from its `.trimtab/config.yaml`."""
 
-SUFFIXES = (".yaml", ".yml", ".tf")
+SUFFIXES = (".yaml", ".yml", ".json", ".tf", ".tfvars")
+TERRAFORM = (".tf", ".tfvars")
 _NEVER = re.compile(r"(^|/)(\.[^/]*|codeowners)(/|$)|\.sh$", re.IGNORECASE)
 """Dot files and folders (.trimtab, .github, .gitlab-ci…), code owners, scripts: whoever edits these gives permissions."""
 _PLAIN = re.compile(r"[^/\\\x00-\x1f\x7f]+(/[^/\\\x00-\x1f\x7f]+)*")

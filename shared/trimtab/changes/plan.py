@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from trimtab.changes import diffs, hcl_edit, yaml_edit
 from trimtab.changes.documents import Document, PoolEntry, Scalar
-from trimtab.changes.layouts import KNOWN, guard_path, is_covered, is_editable, matches
+from trimtab.changes.layouts import KNOWN, TERRAFORM, guard_path, is_covered, is_editable, matches
 from trimtab.changes.words import branch_name, commit_message
 from trimtab.errors import BadInput, Refused
 from trimtab.records import ClusterUid, FieldChange, Layout, Place, PlannedEdit, Pool, PoolField
@@ -24,6 +24,8 @@ __all__ = [
     "plan_edit",
 ]
 
+Files = Mapping[str, bytes]
+"""Files of one commit, by path."""
 Spot = tuple[str, int, int]
 """Path, line, and which of the entries that one layout sees."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
@@ -47,9 +49,7 @@ def git_blob(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\x00" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def find_place(
-    files: Mapping[str, bytes], repo: str, layouts: Sequence[Layout], cluster_name: str, pool_name: str, field: PoolField = "count"
-) -> Place:
+def find_place(files: Files, repo: str, layouts: Sequence[Layout], cluster_name: str, pool_name: str, field: PoolField = "count") -> Place:
     """The one place that declares a pool. Refused where there is none or more than one, naming what was seen.
 
     Only layouts that know `field` are asked: a namespace with a quota may have the name of a pool.
@@ -59,7 +59,7 @@ def find_place(
     for path in sorted(files):
         covering = [layout for layout in layouts if field in layout.fields and is_editable(path) and is_covered(layout, path)]
         if covering and _mentions(files[path], cluster_name) and _mentions(files[path], pool_name):
-            entries, doubts = _search(path, files[path], covering, cluster_name, pool_name)
+            entries, doubts = _search(path, files, covering, cluster_name, pool_name)
             found.update(entries)
             unsure.extend(doubts)
     if len(found) == 1 and not unsure:
@@ -68,21 +68,21 @@ def find_place(
     raise Refused(_why_not_one(found, unsure, cluster_name, pool_name, len(files)))
 
 
-def layout_of(content: bytes, place: Place, layouts: Sequence[Layout], field: PoolField = "count") -> Layout:
+def layout_of(files: Files, place: Place, layouts: Sequence[Layout], field: PoolField = "count") -> Layout:
     """The first layout that knows `field` and finds the pool where the place says it is."""
-    document = _read(content, place.path)
+    document = _read(files, place.path)
     for layout in layouts:
         if field in layout.fields and is_covered(layout, place.path) and _matching(document, layout, place.cluster, place.pool):
             return layout
     raise Refused(f"{place.path}: no layout finds pool {place.pool!r} of cluster {place.cluster!r}")
 
 
-def declared_pool(content: bytes, place: Place, layout: Layout, cluster_uid: ClusterUid) -> Pool:
+def declared_pool(files: Files, place: Place, layout: Layout, cluster_uid: ClusterUid) -> Pool:
     """What the file says the pool is. Refused where a value that it does give cannot be read.
 
     A key that the file leaves out is None, or "" for the instance type: some clouds name it elsewhere.
     """
-    entry = _only(_read(content, place.path), place, layout)
+    entry = _only(_read(files, place.path), place, layout)
     count = _number(entry, place, layout, "count")
     if count is None:
         raise Refused(f"{place.path}: {entry.where} declares no count")
@@ -100,28 +100,40 @@ def declared_pool(content: bytes, place: Place, layout: Layout, cluster_uid: Clu
     )
 
 
-def plan_edit(content: bytes, place: Place, layout: Layout, changes: tuple[FieldChange, ...]) -> PlannedEdit:
-    """The edit that makes exactly these changes, or Refused with the place and the reason."""
+def plan_edit(files: Files, place: Place, layout: Layout, changes: tuple[FieldChange, ...]) -> PlannedEdit:
+    """The edit that makes exactly these changes, or Refused with the place and the reason.
+
+    `files` are those of one commit, by path: the place's own, and whatever else decides what it means (Terraform variables, readers).
+    """
     guard_path(place.path)
     if not is_covered(layout, place.path):
         raise Refused(f"{place.path}: layout {layout.name!r} does not cover this file")
-    document = _read(content, place.path)
+    document = _read(files, place.path)
     entry = _only(document, place, layout)
     if entry.problem:
         raise Refused(f"{place.path}: line {entry.line}: {entry.where} is not edited: {entry.problem}")
     _guard_changes(changes, place, layout, entry)
     scalars = [_scalar_for(change, entry, place, layout) for change in changes]
-    edited = _spliced(content, [(scalar, change.new) for scalar, change in zip(scalars, changes, strict=True)])
-    after = _read(edited, place.path)
-    _guard_meaning(document, after, scalars, changes, place)
-    _guard_laws(entry, _only(after, place, layout), place, layout)
+    path = _one_path(scalars, place)
+    guard_path(path)
+    edited = _spliced(files[path], [(scalar, change.new) for scalar, change in zip(scalars, changes, strict=True)])
+    after = {**files, path: edited}
+    document_after = _read(after, place.path)
+    is_other = path != place.path
+    before_path, after_path = (_read(files, path), _read(after, path)) if is_other else (document, document_after)
+    _guard_meaning(before_path, after_path, scalars, changes, path)
+    entry_after = _only(document_after, place, layout)
+    _guard_values(entry_after, place, layout, changes)
+    _guard_laws(entry, entry_after, place, layout)
+    read = sorted({place.path, *(through for scalar in scalars for through in scalar.through)} - {path})
     return PlannedEdit(
-        path=place.path,
-        base_blob=git_blob(content),
+        path=path,
+        base_blob=git_blob(files[path]),
         new_blob=git_blob(edited),
         content=edited,
         changes=tuple((f"{entry.where}.{layout.fields[change.field]}", change.old, change.new) for change in changes),
-        diff=diffs.unified(place.path, content, edited),
+        diff=diffs.unified(path, files[path], edited),
+        reads=tuple((other, git_blob(files[other])) for other in read),
     )
 
 
@@ -133,7 +145,8 @@ def edit_by_hand(
     `cluster` may be "" where only one cluster of the file has a pool of that name. `old` of the changes is not looked at.
     """
     guard_path(file)
-    document = _read(content, file)
+    files = {file: content}
+    document = _read(files, file)
     tried = [replace(layout, files=("**",)) for layout in layouts] or [layout for layout in KNOWN if is_covered(layout, file)]
     able = [layout for layout in tried if all(change.field in layout.fields for change in changes)]
     for layout in able:
@@ -145,15 +158,25 @@ def edit_by_hand(
             place = Place(repo="", path=file, cluster=clusters[0], pool=pool)
             now = [entries[0].scalar(layout.fields[change.field]) for change in changes]
             known = (replace(change, old=scalar.value if scalar else "") for change, scalar in zip(changes, now, strict=True))
-            return plan_edit(content, place, layout, tuple(known))
+            return plan_edit(files, place, layout, tuple(known))
     names = ", ".join(layout.name for layout in able) or "none"
     reasons = "; ".join(document.hints(cluster)) if cluster else ""
     raise Refused(f"{file}: no pool {pool!r} as the layouts that know these fields read it ({names}){reasons and ': '}{reasons}")
 
 
 # ── Finding ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _read(content: bytes, path: str) -> Document:
-    return hcl_edit.read(content, path) if path.lower().endswith(".tf") else yaml_edit.read(content, path)
+def _read(files: Files, path: str) -> Document:
+    if path not in files:
+        raise BadInput(f"{path}: not among the files that were read")
+    return hcl_edit.read(files, path) if path.lower().endswith(TERRAFORM) else yaml_edit.read(files[path], path)
+
+
+def _one_path(scalars: Sequence[Scalar], place: Place) -> str:
+    """The one file that holds all these bytes: two files cannot be changed as one line that matters."""
+    paths = sorted({scalar.path or place.path for scalar in scalars})
+    if len(paths) > 1:
+        raise Refused(f"{place.path}: the values stand in {' and '.join(paths)}; a change is made in one file")
+    return paths[0]
 
 
 def _mentions(content: bytes, name: str) -> bool:
@@ -161,10 +184,10 @@ def _mentions(content: bytes, name: str) -> bool:
     return name.encode() in content or b"\\" in content
 
 
-def _search(path: str, content: bytes, layouts: Sequence[Layout], cluster: str, pool: str) -> tuple[dict[Spot, str], tuple[str, ...]]:
+def _search(path: str, files: Files, layouts: Sequence[Layout], cluster: str, pool: str) -> tuple[dict[Spot, str], tuple[str, ...]]:
     """Entries of one file, and what keeps us from being sure about it; what two layouts see at one spot is one entry."""
     try:
-        document = _read(content, path)
+        document = _read(files, path)
         entries = [pair for layout in layouts for pair in enumerate(_matching(document, layout, cluster, pool))]
     except (BadInput, Refused) as error:
         return {}, (str(error),)
@@ -264,13 +287,22 @@ def _spliced(content: bytes, edits: Sequence[tuple[Scalar, str]]) -> bytes:
     return content
 
 
-def _guard_meaning(before: Document, after: Document, scalars: Sequence[Scalar], changes: Sequence[FieldChange], place: Place) -> None:
+def _guard_meaning(before: Document, after: Document, scalars: Sequence[Scalar], changes: Sequence[FieldChange], path: str) -> None:
     """Both sides parsed: every token is what it was, but for the planned values."""
     wanted = list(before.tokens)
     for scalar, change in zip(scalars, changes, strict=True):
         wanted[scalar.token] = (*wanted[scalar.token][:-1], change.new)
     if tuple(wanted) != after.tokens:
-        raise Refused(f"{place.path}: after the edit the file would mean something else than planned; edit it by hand")
+        raise Refused(f"{path}: after the edit the file would mean something else than planned; edit it by hand")
+
+
+def _guard_values(after: PoolEntry, place: Place, layout: Layout, changes: Sequence[FieldChange]) -> None:
+    """The pool, read anew from where it is declared, says what was planned."""
+    for change in changes:
+        scalar = after.scalar(layout.fields[change.field])
+        if scalar is None or scalar.value != change.new:
+            saw = "nothing" if scalar is None else scalar.value[:40]
+            raise Refused(f"{place.path}: {after.where}: after the edit {change.field} would be {saw!r}, planned was {change.new!r}")
 
 
 def _guard_laws(before: PoolEntry, after: PoolEntry, place: Place, layout: Layout) -> None:

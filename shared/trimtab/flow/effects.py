@@ -14,7 +14,7 @@ from trimtab.flow.life import Intent, Journal, Life, Memory, PullRequestRef
 from trimtab.flow.opening import follow_base, is_exactly_ours, open_planned, reword
 from trimtab.lifecycle import Event, State
 from trimtab.ports import Ports
-from trimtab.records import CommitSha, Merged, PullRequest, Tier
+from trimtab.records import CommitSha, Merged, MergeRefused, PullRequest, Tier
 from trimtab.render.text import inline
 
 CHECK = "trimtab/gate"
@@ -68,7 +68,7 @@ def _finish_merge(journal: Journal, ports: Ports) -> None:
     pull_request = ports.forge.pull_request(ref.repo, ref.number)
     if pull_request.state == "merged":
         _record_merge(journal, pull_request.merge_commit or pull_request.head, "trimtab")
-    else:
+    elif not pull_request.is_queued:
         _refuse_merge(journal, ports, ref, "the merge was announced and did not happen; judging again")
 
 
@@ -118,7 +118,7 @@ def _hands_off(journal: Journal, pull_request: PullRequest, ports: Ports, now: d
 
 
 def _comment_once(ports: Ports, repo: str, number: int, text: str, now: datetime) -> None:
-    if text not in ports.forge.comments(repo, number):
+    if not any(comment.text == text and comment.login == ports.forge.login for comment in ports.forge.comments(repo, number)):
         ports.forge.comment(repo, number, text, now)
 
 
@@ -162,7 +162,7 @@ def _merge_now(journal: Journal, judged: Judged, ports: Ports, now: datetime) ->
     )
     if isinstance(answer, Merged):
         _record_merge(journal, answer.commit, "trimtab")
-    else:
+    elif isinstance(answer, MergeRefused):
         _refuse_merge(journal, ports, ref, f"{answer.reason}: {answer.detail}")
 
 

@@ -2,8 +2,8 @@
 
 from datetime import date, datetime, timedelta
 
-from trimtab.changes import declared_pool, git_blob, layout_of, plan_edit
-from trimtab.errors import BadInput, Refused
+from trimtab.changes import Files, declared_pool, git_blob, layout_of, plan_edit
+from trimtab.errors import BadInput, NotYet, Refused
 from trimtab.flow.health_alerts import open_alerts
 from trimtab.flow.life import STREAMS, Journal, Life, fold, stream_of
 from trimtab.lifecycle import State
@@ -32,7 +32,7 @@ def load_facts(journal: Journal, ports: Ports, governance: Governance | None, no
     life, proposal = journal.life, journal.life.planned()
     repository = ports.settings.repository(proposal.place.repo)
     base = ports.forge.base_head(repository.id, repository.branch)
-    content = ports.forge.read_file(repository.id, base, proposal.place.path)
+    files = files_of(proposal, base, ports)
     cluster = ports.palette.cluster(proposal.finding.subject.cluster_uid)
     pull_request = ports.forge.pull_request(repository.id, life.pull_request.number) if life.pull_request else None
     others = _other_lives(ports, proposal.id)
@@ -42,7 +42,7 @@ def load_facts(journal: Journal, ports: Ports, governance: Governance | None, no
         place=proposal.place,
         edit=proposal.edit,
         cluster=cluster,
-        declared=_declared(content, proposal.place, governance, cluster),
+        declared=_declared(files, proposal.place, governance, cluster),
         nonproduction_since=nonproduction_since(ports, cluster),
         highest_stage=ports.settings.highest_stage,
         owners=proposal.owners,
@@ -51,8 +51,8 @@ def load_facts(journal: Journal, ports: Ports, governance: Governance | None, no
         pull_request=pull_request,
         commits=ports.forge.commits(repository.id, base, pull_request.head) if pull_request and pull_request.state == "open" else (),
         our_login=ports.forge.login,
-        is_base_blob_unmoved=content is not None and git_blob(content) == proposal.edit.base_blob,
-        is_merge_exactly_the_plan=_is_exactly_the_plan(ports, proposal, base, pull_request, content, governance),
+        is_base_blob_unmoved=is_unmoved(files, proposal),
+        is_merge_exactly_the_plan=_is_exactly_the_plan(ports, proposal, base, pull_request, files, governance),
         earlier=tuple(memory.kind for memory in life.memory if memory.fingerprint == proposal.fingerprint and memory.kind != "superseded"),
         others_open=_others_open(others, proposal),
         last_change=_last_change(others, life, proposal),
@@ -111,12 +111,24 @@ def _gpus(ports: Ports, cluster: Cluster | None, instance_type: str) -> int | No
     return found.gpus if found else None
 
 
-def _declared(content: bytes | None, place: Place, governance: Governance | None, cluster: Cluster | None) -> Pool | None:
-    if content is None or governance is None or cluster is None:
+def files_of(proposal: Proposal, base: CommitSha, ports: Ports) -> Files:
+    """The files that the plan was made from, as they are at a commit; what is gone is not among them."""
+    paths = sorted({proposal.place.path, proposal.edit.path, *(path for path, _ in proposal.edit.reads)})
+    return ports.forge.read_files(proposal.place.repo, base, paths)
+
+
+def is_unmoved(files: Files, proposal: Proposal) -> bool:
+    """True where each of them is what it was when the edit was planned."""
+    blobs = {proposal.edit.path: proposal.edit.base_blob, **dict(proposal.edit.reads)}
+    return all(path in files and git_blob(files[path]) == blob for path, blob in blobs.items())
+
+
+def _declared(files: Files, place: Place, governance: Governance | None, cluster: Cluster | None) -> Pool | None:
+    if governance is None or cluster is None:
         return None
     try:
-        layout = layout_of(content, place, governance.layouts)
-        return declared_pool(content, place, layout, cluster.uid)
+        layout = layout_of(files, place, governance.layouts)
+        return declared_pool(files, place, layout, cluster.uid)
     except (BadInput, Refused):
         return None
 
@@ -136,26 +148,29 @@ def _is_exactly_the_plan(
     proposal: Proposal,
     base: CommitSha,
     pull_request: PullRequest | None,
-    content: bytes | None,
+    files: Files,
     governance: Governance | None,
 ) -> bool | None:
     """True where merging now would change the base by the planned edit and nothing else; None before there is a pull request."""
-    if pull_request is None or pull_request.state != "open" or content is None or governance is None:
+    if pull_request is None or pull_request.state != "open" or governance is None:
         return None
-    changes = ports.forge.merge_changes(proposal.place.repo, base, pull_request.head)
+    try:
+        changes = ports.forge.merge_changes(proposal.place.repo, base, pull_request.head)
+    except NotYet:
+        return None
     if changes is None:
         return False
-    if git_blob(content) == proposal.edit.base_blob:
+    if is_unmoved(files, proposal):
         return dict(changes) == {proposal.edit.path: proposal.edit.content}
-    planned = replan(content, proposal, governance)
+    planned = replan(files, proposal, governance)
     return planned is not None and dict(changes) == {planned.path: planned.content}
 
 
-def replan(content: bytes, proposal: Proposal, governance: Governance) -> PlannedEdit | None:
-    """The same change planned on another base; None where the file no longer says what the evidence was made for."""
+def replan(files: Files, proposal: Proposal, governance: Governance) -> PlannedEdit | None:
+    """The same change planned on another base; None where the files no longer say what the evidence was made for."""
     try:
-        layout = layout_of(content, proposal.place, governance.layouts, proposal.finding.subject.field)
-        return plan_edit(content, proposal.place, layout, proposal.finding.changes)
+        layout = layout_of(files, proposal.place, governance.layouts, proposal.finding.subject.field)
+        return plan_edit(files, proposal.place, layout, proposal.finding.changes)
     except (BadInput, Refused):
         return None
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from trimtab.changes import commit_message
 from trimtab.errors import Refused
-from trimtab.flow.facts import replan
+from trimtab.flow.facts import files_of, replan
 from trimtab.flow.judging import Judged, rejudge
 from trimtab.flow.life import Journal, PullRequestRef
 from trimtab.lifecycle import Event
@@ -57,8 +57,7 @@ def follow_base(journal: Journal, judged: Judged, ports: Ports, now: datetime) -
     if judged.facts.is_base_blob_unmoved is not False or judged.governance is None or ref is None:
         return False
     base = ports.forge.base_head(ref.repo, proposal.base_ref)
-    content = ports.forge.read_file(ref.repo, base, proposal.edit.path)
-    edit = replan(content, proposal, judged.governance) if content is not None else None
+    edit = replan(files_of(proposal, base, ports), proposal, judged.governance)
     if edit is None or ports.forge.branch_head(ref.repo, proposal.branch) != journal.life.branch_head:
         return False
     fresh = replace(proposal, edit=edit, base=base)

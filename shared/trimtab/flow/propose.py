@@ -10,7 +10,7 @@ from datetime import datetime
 
 from trimtab.analysis.ranking import rank
 from trimtab.analysis.rightsize import fingerprint
-from trimtab.changes import branch_name, find_place, is_covered, layout_of, plan_edit
+from trimtab.changes import TERRAFORM, branch_name, find_place, is_covered, is_editable, layout_of, plan_edit
 from trimtab.errors import BadInput, Broken, Refused
 from trimtab.flow.adopt import adopt, supersede_vanished
 from trimtab.flow.analyze import analysis_of
@@ -34,7 +34,7 @@ class Checkout:
     commit: CommitSha
     governance: Governance
     files: Mapping[str, bytes]
-    """The files that some layout takes."""
+    """The files that some layout takes, and the Terraform that reads them."""
 
 
 def propose(wake: Wake, ports: Ports, now: datetime) -> str:
@@ -115,9 +115,13 @@ def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
 def checkout(repo: str, commit: CommitSha, ports: Ports) -> Checkout:
     """Read a repo's rules and the files that its layouts take."""
     governance = read_governance(ports, repo, commit)
-    paths = (path for path in ports.forge.list_files(repo, commit) if any(is_covered(layout, path) for layout in governance.layouts))
-    files = {path: content for path in paths if (content := ports.forge.read_file(repo, commit, path)) is not None}
-    return Checkout(repo=repo, commit=commit, governance=governance, files=files)
+    paths = [path for path in ports.forge.list_files(repo, commit) if _is_wanted(path, governance)]
+    return Checkout(repo=repo, commit=commit, governance=governance, files=ports.forge.read_files(repo, commit, paths))
+
+
+def _is_wanted(path: str, governance: Governance) -> bool:
+    """True for a file that some layout takes, and for Terraform: it says what reads those files, and what its variables are."""
+    return is_editable(path) and (path.endswith(TERRAFORM) or any(is_covered(layout, path) for layout in governance.layouts))
 
 
 def open_one(
@@ -152,8 +156,7 @@ def open_one(
 def draft(frozen: Plan, finding: Finding, cluster: Cluster, checkouts: tuple[Checkout, ...], ports: Ports) -> Proposal:
     """A finding with its place in Git and the exact edit. Raises Refused or BadInput where no repo allows one."""
     found, place = locate(finding, cluster, checkouts)
-    content = found.files[place.path]
-    layout = layout_of(content, place, found.governance.layouts, finding.subject.field)
+    layout = layout_of(found.files, place, found.governance.layouts, finding.subject.field)
     owners = Bills(ports.documents).owners(cluster.name, finding.subject.pool) if finding.subject.kind == "pool" else ()
     identity = proposal_id(found.repo, finding.subject)
     return Proposal(
@@ -163,7 +166,7 @@ def draft(frozen: Plan, finding: Finding, cluster: Cluster, checkouts: tuple[Che
         generation=1,
         finding=finding,
         place=place,
-        edit=plan_edit(content, place, layout, finding.changes),
+        edit=plan_edit(found.files, place, layout, finding.changes),
         branch=branch_name(finding.subject, cluster.name),
         base_ref=ports.settings.repository(found.repo).branch,
         base=found.commit,

@@ -93,6 +93,25 @@ class Desk:
             if fact is not None:
                 yield fact
 
+    def issues(self) -> list[tuple[int, Json]]:
+        """Every issue with its text as last edited, oldest first."""
+        folder = self.root / "issues"
+        numbers = sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdigit())
+        return [(number, read(folder / f"{number:06d}.text.json") or read(folder / f"{number:06d}.json") or {}) for number in numbers]
+
+    def open_issue(self, fact: Json) -> int:
+        """Take the next number for an issue."""
+        number = len(self.issues()) + 1
+        while not create(self.root / "issues" / f"{number:06d}.json", fact):
+            number += 1
+        return number
+
+    def reword_issue(self, number: int, fact: Json) -> None:
+        """Replace an issue's text. Refused where there is none of that number."""
+        if read(self.root / "issues" / f"{number:06d}.json") is None:
+            raise Refused(f"no issue {number} in {self.root.parent.name}")
+        replace(self.root / "issues" / f"{number:06d}.text.json", fact)
+
     def set_check(self, commit: CommitSha, fact: Json) -> None:
         """Publish or replace a check of a commit."""
         name = hashlib.sha256(str(fact["name"]).encode()).hexdigest()[:16]

@@ -11,13 +11,18 @@ from trimtab.adapters.localforge.desk import FOLDER, Desk
 from trimtab.adapters.localforge.git import SUBMODULE, Bare, Entry, checked_ref
 from trimtab.errors import BadInput, Refused, Upstream
 from trimtab.records import (
+    Check,
+    Comment,
     Commit,
     CommitSha,
     ForgeRules,
+    Issue,
     Json,
     Merged,
     MergeRefused,
     PullRequest,
+    Queued,
+    QueueEntry,
     Review,
 )
 
@@ -48,6 +53,9 @@ class LocalForge:
         """What is kept beside it."""
         return Desk(self.git(repo).path / FOLDER)
 
+    def forget(self) -> None:
+        """Nothing to forget: what git names by a hash never changes, and all else is read from disk each time."""
+
     def base_head(self, repo: str, branch: str) -> CommitSha:
         """Tip of a branch now. Refused where there is no such branch."""
         head = self.git(repo).head(branch)
@@ -64,6 +72,12 @@ class LocalForge:
         git = self.git(repo)
         entry = git.files(commit).get(path)
         return git.blob(entry.blob) if entry else None
+
+    def read_files(self, repo: str, commit: CommitSha, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """The regular files among these paths."""
+        git = self.git(repo)
+        files = git.files(commit)
+        return {path: git.blob(files[path].blob) for path in paths if path in files}
 
     def branch_head(self, repo: str, branch: str) -> CommitSha | None:
         """Tip of a branch, or None."""
@@ -82,6 +96,10 @@ class LocalForge:
     def pull_requests(self, repo: str) -> tuple[PullRequest, ...]:
         """All of them, oldest first; for people."""
         return tuple(self.pull_request(repo, number) for number in self.desk(repo).numbers())
+
+    def open_pull_requests(self, repo: str) -> tuple[PullRequest, ...]:
+        """Every open one."""
+        return tuple(pull for pull in self.pull_requests(repo) if pull.state == "open")
 
     def pull_request(self, repo: str, number: int) -> PullRequest:
         """One pull request read now; a merge that nobody recorded is recorded first."""
@@ -110,20 +128,30 @@ class LocalForge:
             base=base,
             is_mergeable=None if state != "open" else git.merged_tree(base, head) is not None,
             merge_commit=CommitSha(str(merged["commit"])) if merged else None,
+            labels=_texts(opened.get("labels")),
         )
 
-    def comments(self, repo: str, number: int) -> tuple[str, ...]:
-        """Bodies of all comments, oldest first."""
-        return tuple(str(fact["text"]) for fact in self.desk(repo).all("comments", number))
+    def comments(self, repo: str, number: int) -> tuple[Comment, ...]:
+        """All comments, oldest first."""
+        return tuple(_comment(fact) for fact in self.desk(repo).all("comments", number))
+
+    def issues(self, repo: str) -> tuple[Issue, ...]:
+        """The issues that we opened, oldest first."""
+        return tuple(self._issue(repo, number, fact) for number, fact in self.desk(repo).issues())
+
+    def queue(self, repo: str, branch: str) -> tuple[QueueEntry, ...]:
+        """This forge merges at once; it has no queue."""
+        self.base_head(repo, branch)
+        return ()
 
     def reviews(self, repo: str, number: int) -> tuple[Review, ...]:
         """The newest review of each person, whatever it says."""
         newest = {str(fact["login"]): _review(fact) for fact in self.desk(repo).all("reviews", number)}
         return tuple(newest.values())
 
-    def checks(self, repo: str, commit: CommitSha) -> tuple[Json, ...]:
+    def checks(self, repo: str, commit: CommitSha) -> tuple[Check, ...]:
         """What was published on a commit; for people and for the rules."""
-        return self.desk(repo).checks(commit)
+        return tuple(_check(fact) for fact in self.desk(repo).checks(commit))
 
     def rules(self, repo: str, branch: str) -> ForgeRules:
         """What this forge holds every merge to; nobody may bypass it, and it compares the base itself."""
@@ -135,6 +163,8 @@ class LocalForge:
             catches_moved_base=True,
             may_bypass=False,
             protects_config=rules.protects_config,
+            guards_our_branches=True,
+            voids_old_approvals=True,
             details=(f"checks: {', '.join(rules.required_checks) or 'none'}", f"reviews: {rules.required_reviews}"),
         )
 
@@ -160,16 +190,27 @@ class LocalForge:
             raise Refused(f"branch {branch}: a commit without files")
         checked_ref(branch)
         commit = git.commit_files(parent, files, message, author=self.login, at=at)
-        return commit if git.point(branch, commit, expected) else None
+        if git.point(branch, commit, expected) or (expected is None and git.point(branch, commit, parent)):
+            return commit
+        return None
 
     def open_pull_request(
-        self, repo: str, *, head_ref: str, base_ref: str, title: str, body: str, labels: Sequence[str], at: datetime
+        self,
+        repo: str,
+        *,
+        head_ref: str,
+        base_ref: str,
+        title: str,
+        body: str,
+        labels: Sequence[str],
+        reviewers: Sequence[str] = (),
+        at: datetime,
     ) -> PullRequest:
         """Open it, or return the one that is open from that branch."""
         git, desk = self.git(repo), self.desk(repo)
         head, base = self.base_head(repo, head_ref), self.base_head(repo, base_ref)
         fact: Json = {"head_ref": head_ref, "base_ref": base_ref, "title": title, "body": body, "labels": list(labels)}
-        fact |= {"author": self.login, "at": at.isoformat(), "head": head, "base": base}
+        fact |= {"author": self.login, "reviewers": list(reviewers), "at": at.isoformat(), "head": head, "base": base}
         while True:
             # Numbers have no gaps: whoever opened one after this line has taken the next number, and we look again.
             number = max(desk.numbers(), default=0) + 1
@@ -195,14 +236,25 @@ class LocalForge:
         """Add a comment."""
         self.desk(repo).add("comments", number, {"login": self.login, "text": text, "at": at.isoformat()})
 
+    def open_issue(self, repo: str, *, title: str, body: str) -> Issue:
+        """Open an issue."""
+        number = self.desk(repo).open_issue({"title": title, "body": body})
+        return self._issue(repo, number, {"title": title, "body": body})
+
+    def edit_issue(self, repo: str, number: int, *, title: str, body: str) -> None:
+        """Replace an issue's title and body."""
+        self.desk(repo).reword_issue(number, {"title": title, "body": body})
+
     def set_check(
         self, repo: str, commit: CommitSha, *, name: str, conclusion: Literal["success", "failure", "pending"], summary: str
     ) -> None:
         """Publish the gate's answer on a commit."""
         self.git(repo).tree(commit)
-        self.desk(repo).set_check(commit, {"name": name, "conclusion": conclusion, "summary": summary})
+        self.desk(repo).set_check(commit, {"name": name, "by": self.login, "conclusion": conclusion, "summary": summary})
 
-    def merge(self, repo: str, number: int, *, head: CommitSha, base: CommitSha, message: str, at: datetime) -> Merged | MergeRefused:
+    def merge(
+        self, repo: str, number: int, *, head: CommitSha, base: CommitSha, message: str, at: datetime
+    ) -> Merged | Queued | MergeRefused:
         """Merge the reviewed head, if nothing that it touches moved in the base since `base`.
 
         The branch moves by compare-and-swap, so of two merges at once one wins; the record follows, and is healed if we die before it.
@@ -243,7 +295,7 @@ class LocalForge:
     def _unmet(self, pull: PullRequest, touched: set[str]) -> MergeRefused | None:
         """The repository's own rules, for everybody."""
         rules = self.desk(pull.repo).rules()
-        green = {str(check["name"]) for check in self.checks(pull.repo, pull.head) if check["conclusion"] == "success"}
+        green = {check.name for check in self.checks(pull.repo, pull.head) if check.conclusion == "success"}
         missing = [name for name in rules.required_checks if name not in green]
         if missing:
             return _no("checks", f"not green on {pull.head}: {', '.join(missing)}")
@@ -252,6 +304,10 @@ class LocalForge:
         if len(reviews) < wanted:
             return _no("not-allowed", f"{len(reviews)} of {wanted} approving reviews of {pull.head}")
         return None
+
+    def _issue(self, repo: str, number: int, fact: Json) -> Issue:
+        url = f"{self.page}/{repo}/issues/{number}"
+        return Issue(number=number, url=url, title=str(fact["title"]), body=str(fact["body"]), is_open=True)
 
     def _healed(self, repo: str, number: int, tip: CommitSha) -> Json | None:
         """Record a merge of ours whose maker died before recording it."""
@@ -262,6 +318,25 @@ class LocalForge:
                 desk.merge(number, commit, parents[1])
                 return desk.merged(number)
         return None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def _comment(fact: Json) -> Comment:
+    login = str(fact["login"])
+    return Comment(login=login, is_bot=login.endswith("[bot]"), text=str(fact["text"]), at=datetime.fromisoformat(str(fact["at"])))
+
+
+def _check(fact: Json) -> Check:
+    words: dict[str, Literal["success", "failure", "pending"]] = {"success": "success", "failure": "failure"}
+    return Check(
+        name=str(fact["name"]),
+        by=str(fact.get("by", "")),
+        conclusion=words.get(str(fact["conclusion"]), "pending"),
+        summary=str(fact.get("summary", "")),
+    )
 
 
 def is_config(path: str) -> bool:

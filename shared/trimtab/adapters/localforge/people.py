@@ -9,7 +9,7 @@ from trimtab.adapters.localforge import git
 from trimtab.adapters.localforge.desk import Rules
 from trimtab.adapters.localforge.forge import LocalForge, is_config
 from trimtab.errors import Refused
-from trimtab.records import CommitSha, Merged, MergeRefused
+from trimtab.records import CommitSha, Merged, MergeRefused, Queued
 
 
 def init_bare(path: Path, files: Mapping[str, bytes], message: str, at: datetime, *, author: str = "platform-owner") -> CommitSha:
@@ -62,7 +62,7 @@ def review(
     forge.desk(repo).add("reviews", number, {**fact})
 
 
-def human_merge(forge: LocalForge, repo: str, number: int, *, login: str, at: datetime) -> Merged | MergeRefused:
+def human_merge(forge: LocalForge, repo: str, number: int, *, login: str, at: datetime) -> Merged | Queued | MergeRefused:
     """A person presses the merge button: whatever is there now is merged, under the same rules."""
     pull = forge.pull_request(repo, number)
     person = LocalForge(forge.repositories, login, forge.page)

@@ -1,0 +1,93 @@
+"""A forge and everybody else who uses it: what people do, what breaks, and every request that was sent.
+
+Three worlds fit this: bare repositories on disk, a GitHub and a GitLab that speak real HTTP over bare repositories.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from trimtab.ports import Forge
+from trimtab.records import CommitSha
+
+REPO = "gitops"
+"""Id of the one repo in the settings; its name on the forge is `acme/gitops`."""
+OWNER = "ml-owner"
+"""A person with write access."""
+READER = "contractor"
+"""A person with read access."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One request as the server saw it."""
+
+    method: str
+    path: str
+    """Path without host; "/graphql mergePullRequest" for GraphQL, with the names of its top fields."""
+    credential: Literal["writer", "gate", "merger", "app", "nobody"]
+    status: int
+
+    @property
+    def is_write(self) -> bool:
+        """True for what changes something; a GraphQL query is none."""
+        return self.method != "GET" and not self.path.startswith(("/graphql query", "/app"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """What goes wrong with the next request that matches; each fault happens `times` times."""
+
+    match: str
+    """A piece of "METHOD path" ("PUT", "/merge", "/graphql createCommitOnBranch")."""
+    when: Literal["before", "after"]
+    """before: nothing happened; after: the effect is there and the answer is lost."""
+    how: Literal["500", "502", "drop", "403-secondary", "429", "429-bare", "401-expired"] = "502"
+    """drop: the connection closes without an answer."""
+    times: int = 1
+
+
+class ForgeWorld(Protocol):
+    """One forge with one repo whose default branch is main."""
+
+    @property
+    def forge(self) -> Forge:
+        """The adapter that is tested, as one process has it."""
+
+    def another(self) -> Forge:
+        """The adapter as another process has it: no memory of anything."""
+
+    def push(self, branch: str, files: Mapping[str, bytes], login: str = OWNER) -> CommitSha:
+        """A person pushes one commit to a branch, which is made from main where there is none."""
+
+    def make_branch(self, branch: str, commit: CommitSha, login: str = OWNER) -> None:
+        """A person makes a branch at a commit."""
+
+    def open(self, branch: str, title: str, login: str = OWNER) -> int:
+        """A person opens a pull request from a branch to main; its number."""
+
+    def approve(self, number: int, login: str = OWNER) -> None:
+        """A person approves the head as it is now."""
+
+    def close(self, number: int, login: str = OWNER) -> None:
+        """A person closes it unmerged."""
+
+    def merge(self, number: int, login: str = OWNER) -> None:
+        """A person presses the merge button."""
+
+    def head(self, branch: str) -> CommitSha | None:
+        """Where a branch is now, read from git itself."""
+
+    def pull_requests(self) -> Sequence[tuple[int, str, str]]:
+        """(number, head branch, state) of every pull request, oldest first."""
+
+    def break_next(self, fault: Fault) -> None:
+        """Arrange an accident. Raises NotImplementedError where the forge sends no requests."""
+
+    @property
+    def requests(self) -> Sequence[Request]:
+        """Every request so far; () where the forge sends none."""
+
+    @property
+    def violations(self) -> Sequence[str]:
+        """Requests and answers that the forge's published description does not allow; a test that leaves one fails."""
