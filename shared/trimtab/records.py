@@ -1155,7 +1155,7 @@ class Facts:
     cluster: Cluster | None
     """Read from Palette now."""
     declared: Pool | None
-    """What the file says now."""
+    """What the file says now of a pool."""
     nonproduction_since: date | None
     """From the deployment's list, where both uids match; None = production."""
     highest_stage: Stage
@@ -1185,6 +1185,10 @@ class Facts:
     """Health alerts of its project that came in, and after which nobody has read the project again yet."""
     instance_gpus: int | None = None
     """GPUs of one node of the pool, from the catalog; None = unknown, which is never "none"."""
+    quota: Quota | None = None
+    """The quota that a change is about, read from Palette now."""
+    declared_texts: tuple[tuple[PoolField, str], ...] = ()
+    """What the file says now of the changed fields of a quota."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

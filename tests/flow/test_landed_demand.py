@@ -110,3 +110,34 @@ def test_an_older_hour_never_replaces_a_newer_one(tmp_path: Path) -> None:
     document = world.ports.documents.find(f"demand/{UID}")
     assert document is not None
     assert document["hour"] == "2026-11-19T23:00:00+00:00"
+
+
+def namespaces_of(world: World) -> dict[str, dict[str, object]]:
+    document = world.ports.documents.find(f"demand/{UID}")
+    assert document is not None
+    found = document["namespaces"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_namespace_asks_for_the_greater_of_request_and_limit_of_each_pod_once(tmp_path: Path) -> None:
+    """A quota may count either; a pod that waited and then ran, or moved, counts against it once."""
+    limits = {"cpu_limit": 6000, "memory_limit": 1 << 30}
+    rows = (
+        pod("a", "batch", namespace="etl", **limits),
+        pod("a", None, namespace="etl", pending=True, **limits),
+        pod("b", "batch", namespace="etl", cpu_limit=0, memory_limit=0),
+        pod("c", "system", namespace="web", gpu_request=1000, cpu_limit=0, memory_limit=0),
+    )
+    world, _ = published(tmp_path, *rows)
+
+    assert namespaces_of(world) == {
+        "etl": {"pending_pods": 1, "CPU cores": 8.0, "GiB": 8.0, "GPUs": 0.0},
+        "web": {"pending_pods": 0, "CPU cores": 2.0, "GiB": 4.0, "GPUs": 1.0},
+    }
+
+
+def test_limits_that_were_not_read_leave_a_namespace_unknown(tmp_path: Path) -> None:
+    world, _ = published(tmp_path, pod("a", "batch", namespace="etl", cpu_limit=None, memory_limit=0))
+
+    assert namespaces_of(world)["etl"] == {"pending_pods": 0, "CPU cores": None, "GiB": 4.0, "GPUs": 0.0}

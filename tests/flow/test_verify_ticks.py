@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 
 from tests.flow.flow_world import FREEZE, ONE, REPO, World, make_world, shrink
-from tests.judgement import NOW, pool
+from tests.judgement import NOW, cluster, pool
 from trimtab.attribution.summary import PoolDay, Summary
 from trimtab.errors import Upstream
-from trimtab.flow.verify import after_working_days, shows
+from trimtab.flow.verify import after_working_days, live_values
 from trimtab.lifecycle import State
 from trimtab.ports import Palette
 from trimtab.records import AuditEntry, Cluster, ClusterUid, FieldChange
@@ -190,8 +190,8 @@ def test_an_autoscaled_pool_is_applied_when_its_bounds_are(tmp_path: Path) -> No
     changes = (FieldChange(field="min", old="3", new="2"), FieldChange(field="count", old="3", new="2"))
     proposal = replace(world.life().planned(), finding=replace(world.life().planned().finding, changes=changes))
 
-    assert shows(pool(count=5, minimum=2, maximum=8), proposal)
-    assert not shows(pool(count=2, minimum=3, maximum=8), proposal)
+    assert live_values(proposal, cluster(pool(count=5, minimum=2, maximum=8)), world.ports) == {"min": "2"}
+    assert live_values(proposal, cluster(pool(count=2, minimum=3, maximum=8)), world.ports) == {"min": "3"}
 
 
 def test_one_cluster_that_does_not_answer_keeps_no_other_from_being_verified(tmp_path: Path) -> None:

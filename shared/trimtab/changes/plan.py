@@ -100,6 +100,13 @@ def declared_pool(files: Files, place: Place, layout: Layout, cluster_uid: Clust
     )
 
 
+def declared_values(files: Files, place: Place, layout: Layout, fields: Sequence[PoolField]) -> dict[PoolField, str]:
+    """What the file says of these fields, in the findings' units; a key that it leaves out is not there."""
+    entry = _only(_read(files, place.path), place, layout)
+    values = {field: _value(entry, place, layout, field) for field in fields}
+    return {field: value for field, value in values.items() if value is not None}
+
+
 def plan_edit(files: Files, place: Place, layout: Layout, changes: tuple[FieldChange, ...]) -> PlannedEdit:
     """The edit that makes exactly these changes, or Refused with the place and the reason.
 

@@ -2,21 +2,25 @@
 
 from datetime import date, datetime, timedelta
 
-from trimtab.changes import Files, declared_pool, git_blob, layout_of, plan_edit
+from trimtab.changes import Files, declared_pool, declared_values, git_blob, layout_of, plan_edit
 from trimtab.errors import BadInput, NotYet, Refused
 from trimtab.flow.health_alerts import open_alerts
 from trimtab.flow.life import STREAMS, Journal, Life, fold, stream_of
+from trimtab.flow.live import live_quota, quota_asks
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
 from trimtab.records import (
     Cluster,
+    ClusterUid,
     CommitSha,
     Evidence,
     Facts,
     Governance,
+    Json,
     Place,
     PlannedEdit,
     Pool,
+    PoolField,
     Proposal,
     ProposalId,
     PullRequest,
@@ -61,6 +65,8 @@ def load_facts(journal: Journal, ports: Ports, governance: Governance | None, no
         open_count=sum(1 for other in others if _is_open(other)),
         stop_reason=ports.permit.stop_reason(),
         alerts=open_alerts(ports, cluster.project_uid if cluster else None),
+        quota=live_quota(proposal.finding.subject, ports),
+        declared_texts=_declared_texts(files, proposal, governance),
         instance_gpus=_gpus(ports, cluster, proposal.finding.instance_type),
     )
 
@@ -91,14 +97,32 @@ def demand_now(ports: Ports, proposal: Proposal, now: datetime) -> tuple[float, 
 
     An hour that is long over says nothing of now.
     """
-    document = ports.documents.find(f"demand/{proposal.finding.subject.cluster_uid}")
-    pools = document.get("pools") if document and _is_still_now(str(document.get("hour")), now) else None
     subject = proposal.finding.subject
-    pool = pools.get(subject.pool) if isinstance(pools, dict) and subject.kind == "pool" else None
+    if subject.kind != "pool":
+        return _quota_demand_now(ports, proposal, now)
+    document = _demand_document(ports, subject.cluster_uid, now)
+    pools = document.get("pools") if document else None
+    pool = pools.get(subject.pool) if isinstance(pools, dict) else None
     wanted = pool.get(proposal.finding.evidence.unit) if isinstance(pool, dict) else None
     if wanted is None or not proposal.finding.evidence.chart:
         return None
     return float(wanted), capacity_after(proposal.finding.evidence)
+
+
+def _quota_demand_now(ports: Ports, proposal: Proposal, now: datetime) -> tuple[float, float] | None:
+    evidence = proposal.finding.evidence
+    quota = live_quota(proposal.finding.subject, ports)
+    if quota is None or not evidence.chart:
+        return None
+    found = {uid: _demand_document(ports, uid, now) for uid in quota.clusters or (quota.cluster_uid,)}
+    asked = quota_asks(quota, evidence.unit, {uid: document for uid, document in found.items() if document})
+    return None if asked is None else (asked, capacity_after(evidence))
+
+
+def _demand_document(ports: Ports, uid: ClusterUid, now: datetime) -> Json | None:
+    """What is wanted on a cluster now; None where nobody measured it, or long ago."""
+    document = ports.documents.find(f"demand/{uid}")
+    return document if document and _is_still_now(str(document.get("hour")), now) else None
 
 
 def capacity_after(evidence: Evidence) -> float:
@@ -131,6 +155,20 @@ def _declared(files: Files, place: Place, governance: Governance | None, cluster
         return declared_pool(files, place, layout, cluster.uid)
     except (BadInput, Refused):
         return None
+
+
+def _declared_texts(files: Files, proposal: Proposal, governance: Governance | None) -> tuple[tuple[PoolField, str], ...]:
+    """What the file says of a quota's changed fields; () = not readable, or not a quota."""
+    subject = proposal.finding.subject
+    if governance is None or subject.kind == "pool":
+        return ()
+    fields = [change.field for change in proposal.finding.changes]
+    try:
+        layout = layout_of(files, proposal.place, governance.layouts, subject.field)
+        said = declared_values(files, proposal.place, layout, fields)
+    except (BadInput, Refused):
+        return ()
+    return tuple((field, said[field]) for field in fields if field in said)
 
 
 def nonproduction_since(ports: Ports, cluster: Cluster | None) -> date | None:

@@ -153,12 +153,30 @@ FROM usage
 WHERE asset IS NULL AND hour = (SELECT max(hour) FROM usage WHERE asset IS NULL)
 GROUP BY pool ORDER BY pool
 """
+BY_NAMESPACE = """
+WITH pods AS (
+  SELECT namespace, pod, bool_or(pending) AS waits,
+    CASE WHEN bool_or(cpu_request IS NULL OR cpu_limit IS NULL) THEN NULL ELSE max(greatest(cpu_request, cpu_limit)) END AS cpu,
+    CASE WHEN bool_or(memory_request IS NULL OR memory_limit IS NULL) THEN NULL
+      ELSE max(greatest(memory_request, memory_limit)) END AS memory,
+    CASE WHEN bool_or(gpu_request IS NULL AND gpu_shares IS NULL) THEN NULL
+      ELSE max(greatest(coalesce(gpu_request, 0), 1000 * CAST(coalesce(gpu_shares, 0) AS HUGEINT))) END AS gpu
+  FROM usage
+  WHERE asset IS NULL AND pod IS NOT NULL AND namespace IS NOT NULL AND hour = (SELECT max(hour) FROM usage WHERE asset IS NULL)
+  GROUP BY namespace, pod)
+SELECT namespace, NULL, count(*) FILTER (WHERE waits),
+  CASE WHEN bool_or(cpu IS NULL) THEN NULL ELSE sum(cpu) END,
+  CASE WHEN bool_or(memory IS NULL) THEN NULL ELSE sum(memory) END,
+  CASE WHEN bool_or(gpu IS NULL) THEN NULL ELSE sum(gpu) END
+FROM pods GROUP BY namespace ORDER BY namespace
+"""
+"""What counts against a quota, which may count requests or limits: a pod's greater one, once, whether it waited, ran or moved."""
 UNITS = (("CPU cores", 1000), ("GiB", 1 << 30), ("GPUs", 1000))
 """What evidence counts in, and how many of the lake's units one of them is; in the order of NEWEST."""
 
 
 def publish_demand(uid: str, cluster: str, slug: str, ports: Ports) -> None:
-    """demand/<cluster uid>: per pool, requests of running and pending pods in the newest hour, in the units that evidence uses."""
+    """demand/<cluster uid>: what running and pending pods ask for in the newest hour, per pool and per namespace, in evidence's units."""
     days = sorted(part["day"] for part in partitions(ports, "usage") if part["cluster_slug"] == slug)
     if not days:
         return
@@ -166,17 +184,19 @@ def publish_demand(uid: str, cluster: str, slug: str, ports: Ports) -> None:
     with ports.engine.session() as session:
         session.run(f"CREATE TEMP VIEW usage AS {scan('usage', files)}")
         rows = session.rows(NEWEST)
+        spaces = session.rows(BY_NAMESPACE)
     # A pod that waits and belongs to no pool that we know may belong to any: each pool is asked to have room for it.
     anywhere = next((row for row in rows if row[0] is None), None)
     pools = {str(row[0]): _wanted(row, anywhere) for row in rows if row[0] is not None}
     hour = max((_utc(row[1]) for row in rows), default="")
     known = ports.documents.find(f"demand/{uid}")
     if known is None or str(known.get("hour") or "") <= hour:
-        ports.documents.publish(f"demand/{uid}", {"cluster": cluster, "hour": hour, "pools": pools})
+        namespaces = {str(row[0]): _wanted(row, None) for row in spaces}
+        ports.documents.publish(f"demand/{uid}", {"cluster": cluster, "hour": hour, "pools": pools, "namespaces": namespaces})
 
 
 def _wanted(row: Sequence[object], anywhere: Sequence[object] | None) -> Json:
-    """One pool's requests by unit; None = a pod's request was not measured, and unknown is not zero."""
+    """What one pool or namespace asks for, by unit; None = a pod's request was not measured, and unknown is not zero."""
     wanted: Json = {"pending_pods": int(str(row[2]))}
     for column, (unit, scale) in enumerate(UNITS, start=3):
         parts = [row[column], *([anywhere[column]] if anywhere else [])]

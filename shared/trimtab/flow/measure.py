@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from trimtab.attribution.summary import PoolDay, Summary
 from trimtab.flow.life import Life
+from trimtab.flow.live import live_quota, quota_waits
 from trimtab.ports import Ports
-from trimtab.records import Cluster, Outcome
+from trimtab.records import Cluster, Json, Outcome, Quota
 from trimtab.savings.verify import Health, NodeHours, outcome
 
 DAYS_BEFORE = 14
@@ -18,6 +19,7 @@ def measure(life: Life, cluster: Cluster | None, ports: Ports, now: datetime) ->
     proposal = life.planned()
     subject = proposal.finding.subject
     pool = subject.pool if subject.kind == "pool" else ""
+    quota = live_quota(subject, ports)
     merged_at = life.merged_at or now
     merged_on, first = (f"{at:%Y-%m-%d}" for at in (merged_at, merged_at - timedelta(days=DAYS_BEFORE)))
     days = _days(ports, cluster, pool, proposal.finding.saving_list.currency, now)
@@ -25,22 +27,27 @@ def measure(life: Life, cluster: Cluster | None, ports: Ports, now: datetime) ->
         proposal=proposal,
         merged_at=merged_at,
         now=now,
-        health=_health(cluster, proposal.finding.subject.cluster_uid, pool, ports),
+        health=_health(cluster, subject.cluster_uid, pool, quota, ports),
         after=[day for day in days if day.day > merged_on],
         before=[day for day in days if first <= day.day < merged_on],
     )
 
 
-def _health(cluster: Cluster | None, uid: str, pool: str, ports: Ports) -> Health:
+def _health(cluster: Cluster | None, uid: str, pool: str, quota: Quota | None, ports: Ports) -> Health:
     document = ports.documents.find(f"demand/{uid}")
-    pools = document.get("pools") if document else None
-    measured = pools.get(pool) if isinstance(pools, dict) else None
     return Health(
         state=cluster.state if cluster else None,
         health=cluster.health if cluster else None,
-        pending_pods=int(measured["pending_pods"]) if isinstance(measured, dict) and measured.get("pending_pods") is not None else None,
+        pending_pods=quota_waits(quota, document) if quota else _pending(document, pool),
         measured_at=_time(str(document["hour"])) if document and document.get("hour") else None,
     )
+
+
+def _pending(document: Json | None, pool: str) -> int | None:
+    pools = document.get("pools") if document else None
+    measured = pools.get(pool) if isinstance(pools, dict) else None
+    pending = measured.get("pending_pods") if isinstance(measured, dict) else None
+    return None if pending is None else int(str(pending))
 
 
 def _time(text: str) -> datetime:

@@ -3,7 +3,7 @@
 It believes the world, not the events: a webhook that never came is made up for here.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,11 +14,13 @@ from trimtab.flow.effects import owes_close
 from trimtab.flow.facts import nonproduction_since
 from trimtab.flow.health_alerts import look_into
 from trimtab.flow.life import STREAMS, Journal, Life, fold, until_settled
+from trimtab.flow.live import live_quota
 from trimtab.flow.measure import measure
 from trimtab.flow.wake import AGAIN, Wake, served_by
 from trimtab.lifecycle import Event, State
+from trimtab.policy.subjects import pool_text, quota_text
 from trimtab.ports import Ports
-from trimtab.records import Cluster, Entry, Pool, Proposal, ProposalId
+from trimtab.records import Cluster, Entry, PoolField, Proposal, ProposalId
 from trimtab.savings.verify import is_decided
 
 APPLY_WITHIN = timedelta(hours=24)
@@ -136,7 +138,7 @@ def check(proposal: ProposalId, ports: Ports, now: datetime) -> str:
         journal = Journal.open(ports, proposal, "verify", now)
         cluster = ports.palette.cluster(journal.life.planned().finding.subject.cluster_uid)
         if journal.life.state is State.MERGED:
-            _applied(journal, cluster, now)
+            _applied(journal, live_values(journal.life.planned(), cluster, ports), now)
         if journal.life.state is State.APPLIED:
             _measured(journal, cluster, ports, now)
         tell(journal, ports)
@@ -145,13 +147,12 @@ def check(proposal: ProposalId, ports: Ports, now: datetime) -> str:
     return until_settled(step)
 
 
-def _applied(journal: Journal, cluster: Cluster | None, now: datetime) -> None:
-    proposal = journal.life.planned()
-    pool = cluster.pool_of(proposal.finding.subject) if cluster else None
-    if pool is not None and shows(pool, proposal):
-        journal.move(Event.APPLIED, f"Palette shows {_values(pool, proposal)}")
+def _applied(journal: Journal, live: Mapping[PoolField, str | None], now: datetime) -> None:
+    changes = journal.life.planned().finding.changes
+    saw = ", ".join(f"{field} = {value}" for field, value in live.items()) or "nothing of that name"
+    if live and all(live[change.field] == change.new for change in changes if change.field in live):
+        journal.move(Event.APPLIED, f"Palette shows {saw}")
     elif journal.life.merged_at and now - journal.life.merged_at > APPLY_WITHIN and not _said(journal, "not-applied"):
-        saw = _values(pool, proposal) if pool else "no such pool"
         journal.note("not-applied", f"merged over {APPLY_WITHIN // timedelta(hours=1)} hours ago, and Palette still shows {saw}")
 
 
@@ -161,27 +162,17 @@ def _said(journal: Journal, kind: str) -> bool:
     )
 
 
-def shows(pool: Pool, proposal: Proposal) -> bool:
-    """True where the live pool has every value that was merged; a count that the autoscaler moves is not waited for."""
-    changes = [change for change in proposal.finding.changes if not (pool.is_autoscaled and change.field == "count")]
-    return all(_READ.get(change.field, _unreadable)(pool) == change.new for change in changes or proposal.finding.changes)
-
-
-def _unreadable(_pool: Pool) -> None:
-    """A field that a live pool does not report."""
-
-
-_READ: dict[str, Callable[[Pool], str | None]] = {
-    "count": lambda pool: str(pool.count),
-    "min": lambda pool: None if pool.minimum is None else str(pool.minimum),
-    "max": lambda pool: None if pool.maximum is None else str(pool.maximum),
-    "instance_type": lambda pool: pool.instance_type,
-    "capacity_type": lambda pool: pool.capacity_type,
-}
-
-
-def _values(pool: Pool, proposal: Proposal) -> str:
-    return ", ".join(f"{change.field} = {_READ.get(change.field, _unreadable)(pool)}" for change in proposal.finding.changes)
+def live_values(proposal: Proposal, cluster: Cluster | None, ports: Ports) -> dict[PoolField, str | None]:
+    """What Palette shows of the changed fields; {} = what they belong to is gone. A count that the autoscaler moves is not waited for."""
+    fields = [change.field for change in proposal.finding.changes]
+    if proposal.finding.subject.kind != "pool":
+        quota = live_quota(proposal.finding.subject, ports)
+        return {field: quota_text(quota, field) for field in fields} if quota else {}
+    pool = cluster.pool_of(proposal.finding.subject) if cluster else None
+    if pool is None:
+        return {}
+    waited_for = [field for field in fields if not (pool.is_autoscaled and field == "count")]
+    return {field: pool_text(pool, field) for field in waited_for or fields}
 
 
 def _measured(journal: Journal, cluster: Cluster | None, ports: Ports, now: datetime) -> None:

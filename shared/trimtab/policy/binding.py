@@ -16,7 +16,7 @@ def binding_of(facts: Facts, governance: Governance, tier: Tier) -> Binding:
         base_ref=facts.pull_request.base_ref,
         head=facts.pull_request.head,
         semantic_digest=facts.edit.semantic_digest,
-        base_blobs=((facts.edit.path, facts.edit.base_blob),),
+        base_blobs=((facts.edit.path, facts.edit.base_blob), *facts.edit.reads),
         policy_version=governance.version,
         tier=tier,
         rollback=tuple((change.field, change.old) for change in facts.finding.changes),

@@ -96,6 +96,13 @@ def _missing(rules: ForgeRules | None) -> list[str]:
     return [problem for problem, is_true in problems.items() if is_true]
 
 
+def edit_understood(case: Case) -> VerdictLine:
+    """What nobody was seen to read may change nothing, or something else."""
+    unsure = case.facts.edit.unsure if case.facts.edit else ()
+    saw = "; ".join(unsure) or "what reads the file was found"
+    return line("edit-understood", "needs-person", held=not unsure, saw=saw, wanted="nothing unknown about the edit", source=FORGE)
+
+
 def has_window(case: Case) -> VerdictLine:
     """Without a window nobody said when merging by itself is all right."""
     windows = case.governance.windows
@@ -105,5 +112,5 @@ def has_window(case: Case) -> VerdictLine:
 
 ASKS: tuple[Ask, ...] = (
     low_risk, guarded_stage, nonproduction, no_production_marks, no_repave, no_violations, no_disruption, nothing_earlier, forge_holds,
-    has_window,
+    edit_understood, has_window,
 )  # fmt: skip

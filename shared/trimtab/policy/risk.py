@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from trimtab.policy.environment import is_proven_nonproduction
+from trimtab.policy.subjects import is_said_otherwise, live_text
 from trimtab.records import Cluster, EvidenceFloor, Facts, FieldChange, Finding, Pool, Risk
 
 _NODE_FIELDS = ("count", "min", "max")
@@ -96,7 +97,9 @@ def fullest(finding: Finding) -> float | None:
 
 
 def availability(finding: Finding) -> int:
-    """What could stop while nodes go: too few left, or workloads that do not move well."""
+    """What could stop while nodes go: too few left, or workloads that do not move well. A smaller quota stops only what is new."""
+    if finding.subject.kind != "pool":
+        return 0 if only_adds(finding) else 1
     if finding.nodes_new < 1:
         return 4
     if finding.disruption and finding.is_repave:
@@ -110,6 +113,8 @@ def reversibility(facts: Facts) -> int | None:
     finding = facts.finding
     if only_adds(finding):
         return 0
+    if finding.subject.kind != "pool":
+        return 1
     if facts.instance_gpus is None:
         return None
     has_gpus, is_spot = facts.instance_gpus > 0, _is_spot(facts)
@@ -130,6 +135,9 @@ def blast_radius(facts: Facts) -> int | None:
     """Share of the cluster's nodes that is touched, and how many teams run on the pool."""
     if only_adds(facts.finding):
         return 0
+    if facts.finding.subject.kind != "pool":
+        # Only what counts against the quota can be hurt: one namespace's pods, or those of all that share a workspace.
+        return 2 if facts.finding.subject.kind == "workspace" else 1
     share = touched_share(facts.finding, facts.cluster)
     if share is None or not facts.owners:
         return None
@@ -193,29 +201,27 @@ def _step(change: FieldChange) -> float | None:
 
 def mapping(facts: Facts) -> int | None:
     """Is the line in Git really the pool that was measured?"""
+    if facts.finding.subject.kind != "pool":
+        return _mapping_of_quota(facts)
     if facts.place is None or facts.declared is None or facts.cluster is None or (live := _live(facts)) is None:
         return None
-    if any(declared_value(facts.declared, change) not in {change.old, None} for change in facts.finding.changes):
+    if any(is_said_otherwise(facts, change) for change in facts.finding.changes):
         return 4
     if drift(facts.declared, live):
         return 3
     return 0 if (facts.place.cluster, facts.place.pool) == (facts.cluster.name, live.name) else 1
 
 
+def _mapping_of_quota(facts: Facts) -> int | None:
+    if facts.place is None or facts.quota is None or not facts.declared_texts:
+        return None
+    if any(is_said_otherwise(facts, change) for change in facts.finding.changes):
+        return 4
+    return 3 if any(live_text(facts, change.field) != change.old for change in facts.finding.changes) else 0
+
+
 def _live(facts: Facts) -> Pool | None:
     return facts.cluster.pool_of(facts.finding.subject) if facts.cluster else None
-
-
-def declared_value(pool: Pool, change: FieldChange) -> str | None:
-    """What a pool says for the changed field; None where a pool record has no such field (quotas)."""
-    values = {
-        "count": str(pool.count),
-        "min": None if pool.minimum is None else str(pool.minimum),
-        "max": None if pool.maximum is None else str(pool.maximum),
-        "instance_type": pool.instance_type,
-        "capacity_type": pool.capacity_type,
-    }
-    return values.get(change.field)
 
 
 def drift(declared: Pool, live: Pool) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ def _fits(rule: StageRule, facts: Facts) -> bool:
     return (
         (rule.cluster is None or rule.cluster in _names(cluster))
         and (rule.project is None or rule.project in _project(cluster))
-        and (rule.team is None or rule.team in teams)
+        # Whose it is may not be known: then it may be this team's, and its rule can only make Trimtab more careful.
+        and (rule.team is None or rule.team in teams or not teams)
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from trimtab.policy.case import CODE, CONFIG, FORGE, METRICS, PALETTE, POLICY, RECORD, SETTINGS, Case, Effect, line
-from trimtab.policy.risk import declared_value, drift, number, only_adds, required_days
+from trimtab.policy.risk import drift, number, only_adds, required_days
 from trimtab.policy.scope import configured_stage, is_match
+from trimtab.policy.subjects import is_said_otherwise, live_text, pool_text
 from trimtab.records import Facts, FieldChange, Layout, PlannedEdit, Stage, VerdictLine
 
 FRESH_FOR = timedelta(days=7)
@@ -64,11 +65,20 @@ def no_repave_pending(case: Case) -> VerdictLine:
 
 
 def pool_known(case: Case) -> VerdictLine:
-    """The pool still exists, and it is a pool of workers."""
+    """The pool still exists, and it is a pool of workers; a quota still holds, and one cluster can judge it."""
+    if case.facts.finding.subject.kind != "pool":
+        return _quota_known(case)
     pool, name = case.live_pool, case.facts.finding.subject.pool
     saw = "no such pool" if pool is None else "control plane" if pool.control_plane else f"worker pool {name}"
     held = pool is not None and not pool.control_plane and not (case.facts.declared is not None and case.facts.declared.control_plane)
     return line("worker-pool", "blocks", held=held, saw=saw, wanted="a live pool of workers", source=PALETTE)
+
+
+def _quota_known(case: Case) -> VerdictLine:
+    quota = case.facts.quota
+    saw = "no such quota" if quota is None else quota.problem or f"quota of {quota.kind} {quota.name}"
+    held = quota is not None and not quota.problem
+    return line("quota-known", "blocks", held=held, saw=saw, wanted="a live quota", source=PALETTE)
 
 
 # ── is it exactly the change that was planned ────────────────────────────────────────────────────────────────────────
@@ -76,7 +86,7 @@ def edit_planned(case: Case) -> VerdictLine:
     """There is one place in Git, and an edit for it."""
     place, edit = case.facts.place, case.facts.edit
     saw = "no place in Git" if place is None else "no edit" if edit is None else f"one edit of {edit.path}"
-    held = place is not None and edit is not None and edit.path == place.path
+    held = place is not None and edit is not None and place.path in {edit.path, *dict(edit.reads)}
     return line("edit-planned", "blocks", held=held, saw=saw, wanted="one edit of the file that declares the pool", source=FORGE)
 
 
@@ -85,20 +95,21 @@ def edit_exact(case: Case) -> VerdictLine:
     edit = case.facts.edit
     saw = "no edit" if edit is None else ", ".join(f"{path}: {old} to {new}" for path, old, new in edit.changes) or "nothing changes"
     wanted = ", ".join(f"{change.field}: {change.old} to {change.new}" for change in case.facts.finding.changes)
-    held = edit is not None and _is_exact(edit, case.facts.finding.changes, case.governance.layouts)
+    path = case.facts.place.path if case.facts.place else ""
+    held = edit is not None and _is_exact(edit, path, case.facts.finding.changes, case.governance.layouts)
     return line("edit-exact", "blocks", held=held, saw=saw, wanted=wanted, source="the edit, read back")
 
 
-def _is_exact(edit: PlannedEdit, changes: tuple[FieldChange, ...], layouts: tuple[Layout, ...]) -> bool:
-    layout = next((layout for layout in layouts if any(is_match(edit.path, glob) for glob in layout.files)), None)
-    if layout is None or len(edit.changes) != len(changes):
+def _is_exact(edit: PlannedEdit, path: str, changes: tuple[FieldChange, ...], layouts: tuple[Layout, ...]) -> bool:
+    covering = [layout for layout in layouts if any(is_match(path, glob) for glob in layout.files)]
+    if len(edit.changes) != len(changes):
         return False
-    return all(any(_is_change(path, old, new, change, layout) for path, old, new in edit.changes) for change in changes)
+    return all(any(_is_change(where, old, new, change, covering) for where, old, new in edit.changes) for change in changes)
 
 
-def _is_change(path: str, old: str, new: str, change: FieldChange, layout: Layout) -> bool:
-    key = layout.fields.get(change.field)
-    is_key = key is not None and (path == key or path.endswith(f".{key}"))
+def _is_change(where: str, old: str, new: str, change: FieldChange, layouts: list[Layout]) -> bool:
+    keys = {layout.fields[change.field] for layout in layouts if change.field in layout.fields}
+    is_key = any(where == key or where.endswith(f".{key}") for key in keys)
     return is_key and (_bare(old), _bare(new)) == (change.old, change.new)
 
 
@@ -109,19 +120,37 @@ def _bare(text: str) -> str:
 
 def file_as_measured(case: Case) -> VerdictLine:
     """The file still says what the evidence was made for."""
-    declared = case.facts.declared
-    says = "unknown" if declared is None else ", ".join(f"{c.field}: {declared_value(declared, c)}" for c in case.facts.finding.changes)
-    wanted = ", ".join(f"{change.field}: {change.old}" for change in case.facts.finding.changes)
-    held = declared is not None and all(declared_value(declared, c) in {c.old, None} for c in case.facts.finding.changes)
+    facts = case.facts
+    says = ", ".join(f"{change.field}: {_declared_text(facts, change)}" for change in facts.finding.changes)
+    is_read = facts.declared is not None if facts.finding.subject.kind == "pool" else bool(facts.declared_texts)
+    wanted = ", ".join(f"{change.field}: {change.old}" for change in facts.finding.changes)
+    held = is_read and not any(is_said_otherwise(facts, change) for change in facts.finding.changes)
+    says = says if is_read else "unknown"
     return line("file-as-measured", "blocks", held=held, saw=says, wanted=wanted, source=FORGE)
+
+
+def _declared_text(facts: Facts, change: FieldChange) -> str | None:
+    if facts.finding.subject.kind != "pool":
+        return dict(facts.declared_texts).get(change.field)
+    return pool_text(facts.declared, change.field) if facts.declared else None
 
 
 def live_equals_file(case: Case) -> VerdictLine:
     """Where Git and the cluster disagree, somebody is in the middle of something."""
     declared, live = case.facts.declared, case.live_pool
-    differences = ("unknown",) if declared is None or live is None else drift(declared, live)
+    if case.facts.finding.subject.kind != "pool":
+        differences = _quota_differences(case.facts)
+    else:
+        differences = ("unknown",) if declared is None or live is None else drift(declared, live)
     saw = "; ".join(differences) or "they agree"
     return line("live-equals-file", "blocks", held=not differences, saw=saw, wanted="the live pool as Git declares it", source=PALETTE)
+
+
+def _quota_differences(facts: Facts) -> tuple[str, ...]:
+    if facts.quota is None or not facts.declared_texts:
+        return ("unknown",)
+    pairs = [(field, said, live_text(facts, field)) for field, said in facts.declared_texts]
+    return tuple(f"{field}: Git says {said}, Palette {live or 'nothing'}" for field, said, live in pairs if said != live)
 
 
 def base_unmoved(case: Case) -> VerdictLine:
@@ -140,11 +169,13 @@ def merge_exact(case: Case) -> VerdictLine:
 
 # ── is it measured well enough ───────────────────────────────────────────────────────────────────────────────────────
 def never_to_zero(case: Case) -> VerdictLine:
-    """A pool is made smaller, never away."""
+    """A pool is made smaller, never away; a quota of 0 would shut its namespace."""
     finding = case.facts.finding
+    is_pool = finding.subject.kind == "pool"
     zeroed = [change.field for change in finding.changes if number(change.new) == 0]
-    saw = f"{', '.join(zeroed)} to 0" if zeroed else f"{finding.nodes_new} nodes stay"
-    return line("never-to-zero", "blocks", held=not zeroed and finding.nodes_new > 0, saw=saw, wanted="at least one node", source=CODE)
+    saw = f"{', '.join(zeroed)} to 0" if zeroed else f"{finding.nodes_new} nodes stay" if is_pool else "something is left"
+    held = not zeroed and (finding.nodes_new > 0 or not is_pool)
+    return line("never-to-zero", "blocks", held=held, saw=saw, wanted="at least one node" if is_pool else "more than 0", source=CODE)
 
 
 def demand_fits(case: Case) -> VerdictLine:

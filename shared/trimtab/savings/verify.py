@@ -69,6 +69,9 @@ def is_decided(measured: Outcome) -> bool:
 # ── Saved? ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _measured(finding: Finding, after: Sequence[NodeHours], before: Sequence[NodeHours]) -> tuple[Money, Money | None, str]:
     """What was promised, what the month of 730 h costs less, and the sentence that says so; None with the reason where nobody can tell."""
+    if finding.subject.kind != "pool":
+        promised = finding.saving_effective or finding.saving_list
+        return promised, promised, "A quota costs nothing by itself: what it frees shows where a pool gets smaller."
     if len(after) < LEAST_DAYS:
         why = f"The bill has {len(after)} whole days of the pool since the change, {LEAST_DAYS} are needed to measure a saving."
         return finding.saving_effective or finding.saving_list, None, why
