@@ -7,7 +7,7 @@ from trimtab.changes.documents import MAX_BYTES
 from trimtab.errors import BadInput, Refused, TooLarge
 from trimtab.records import ClusterUid, FieldChange, Layout, Place, PlannedEdit, PoolField
 
-NODE_GROUPS, LIST_ROOT, CROSSPLANE, _, TERRAFORM = KNOWN
+NODE_GROUPS, LIST_ROOT, CROSSPLANE, _, TERRAFORM = KNOWN[:5]
 UID = ClusterUid("65f0c0ffee")
 
 

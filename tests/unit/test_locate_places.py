@@ -82,7 +82,7 @@ def test_a_dynamic_block_is_the_reason_why_a_pool_is_not_found() -> None:
 resource "spectrocloud_cluster_eks" "main" {
   name = "training"
   dynamic "machine_pool" {
-    for_each = { gpu = 6 }
+    for_each = { for pool in var.pools : pool.name => pool }
     content {
       name = machine_pool.key
     }

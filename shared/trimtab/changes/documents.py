@@ -10,8 +10,24 @@ from trimtab.records import Layout
 MAX_BYTES = 5_000_000
 """A cluster file is a few hundred lines; what is a thousand times that is not one."""
 
+ANY = "*"
+"""The cluster of what belongs to no one cluster, or whose file does not say: an edit by hand, a workspace."""
+
 Token = tuple[object, ...]
 """One lexical piece of a file with its value last; two files with equal tokens mean the same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Within:
+    """Where a value stands in a text that one token of the file holds: YAML in a block scalar or in a heredoc."""
+
+    text: str
+    """The inner YAML, as its reader will see it."""
+    token: int
+    """The value's index among the inner text's own tokens."""
+    start: int
+    end: int
+    """Characters of the outer token's value that are the value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +48,10 @@ class Scalar:
     """The file that holds these bytes; "" = the document's own. A block may say `var.workers`, and another file what that is."""
     through: tuple[str, ...] = ()
     """Paths of the other files on the way from the document to these bytes."""
+    within: Within | None = None
+    """Set where the token holds a whole text, and the value is a part of it."""
+    unsure: tuple[str, ...] = ()
+    """What could not be checked about it, a sentence each: something outside the repo may say otherwise."""
 
 
 class PoolEntry(Protocol):

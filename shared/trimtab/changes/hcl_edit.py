@@ -1,215 +1,331 @@
-"""Pools in Terraform files: literal values inside `machine_pool` blocks of `spectrocloud_cluster_*` resources, and nothing else.
+"""Pools and quotas in Terraform files: blocks of `spectrocloud_…` resources, with every value followed to the literal that decides it.
 
-What a variable, a local or a `for_each` decides is decided elsewhere: it is refused with that reason, never guessed.
+What Terraform computes is decided elsewhere: it is refused with that reason, never guessed.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from posixpath import dirname
 
-import tree_sitter_hcl
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
-from trimtab.changes.documents import PoolEntry, Scalar, Token, checked_size
-from trimtab.errors import BadInput, Refused
+from trimtab import keypaths
+from trimtab.changes import hcl_packs, hcl_resources
+from trimtab.changes.documents import ANY, PoolEntry, Scalar, Token
+from trimtab.changes.hcl_follow import Found, Said, Scope, Spot, follow, modules_of, second_use, text_of, turn_name, turns
+from trimtab.changes.hcl_module import Module, Stopped
+from trimtab.changes.hcl_nodes import Source, bare, line_of, parse
+from trimtab.changes.hcl_resources import CLUSTER
+from trimtab.errors import Refused
 from trimtab.records import Layout
-
-_RESOURCE = "spectrocloud_cluster_"
-_LITERAL = ("quoted_template_start", "template_literal", "quoted_template_end")
 
 
 @dataclass(frozen=True, slots=True)
 class HclFile:
-    """One Terraform file, parsed."""
+    """One Terraform file, parsed, and the module that it is a part of."""
 
-    path: str
-    content: bytes
-    root: Node
+    source: Source
+    module: Module
+
+    @property
+    def path(self) -> str:
+        """The file's path."""
+        return self.source.path
 
     @property
     def tokens(self) -> tuple[Token, ...]:
         """Every leaf of the syntax tree with its text, comments too."""
-        return tuple((leaf.type, self.text(leaf)) for leaf in _leaves(self.root))
+        return self.source.tokens
 
     def pools(self, layout: Layout) -> tuple[PoolEntry, ...]:
-        """Every literal pool block of every cluster resource that has a literal name."""
-        return tuple(pool for resource in self._resources() for pool in self._pools_of(resource, layout))
+        """Every block that the layout asks for in every resource whose name can be known, once for each turn of a `for_each`."""
+        kind, block = hcl_resources.of_layout(layout.pools)
+        return tuple(
+            entry
+            for resource in self._resources(kind)
+            for owner in self._owners(resource)
+            if owner.said is not None
+            for entry in self._entries(owner, block, layout)
+        )
 
     def hints(self, cluster: str) -> tuple[str, ...]:
         """Pools that only Terraform can enumerate."""
         return tuple(
-            f"{self.path}: line {_line(block)}: a dynamic machine_pool block; its pools are written where its for_each takes them from"
-            for resource in self._resources()
-            if self._name_of(resource, "name") in (cluster, None)
-            for block in _blocks(resource, "dynamic")
-            if '"machine_pool"' in [self.text(label) for label in block.children[1:-2]]
+            hint
+            for resource in self._resources(CLUSTER)
+            for owner in self._owners(resource)
+            if (owner.said.text == cluster if owner.said is not None else not self.module.decodes)
+            for hint in self._hints_of(owner)
         )
 
-    def text(self, node: Node) -> str:
-        """The node's bytes."""
-        return self.content[node.start_byte : node.end_byte].decode()
-
-    def attribute(self, block: Node, key: str) -> Node | None:
-        """The expression of an attribute. Refused where it stands twice."""
-        found = [item for item in _body(block) if item.type == "attribute" and self.text(item.children[0]) == key]
-        if len(found) > 1:
-            raise Refused(f"{self.path}: line {_line(found[1])}: {key} stands more than once in its block; keep one")
-        return found[0].children[2] if found else None
-
-    def literal(self, expression: Node) -> Node | None:
-        """The leaf that holds a literal number or string; None = anything else."""
-        node = expression
-        while node.type in ("expression", "literal_value") and node.child_count == 1:
-            node = node.children[0]
-        if node.type == "numeric_lit":
-            return node
-        if node.type == "string_lit" and tuple(child.type for child in node.children) == _LITERAL:
-            return node.children[1]
-        return None
-
-    def _resources(self) -> Iterator[Node]:
-        for block in _blocks_in(self.root.children[0] if self.root.child_count else self.root):
-            if self.text(block.children[0]) == "resource" and self._label(block, 1).startswith(_RESOURCE):
+    def _resources(self, kind: str) -> Iterator[Node]:
+        for block in self.source.blocks(self.source.body, "resource"):
+            if hcl_resources.is_taken(self.source.label(block, 0), kind):
                 yield block
 
-    def _label(self, block: Node, index: int) -> str:
-        return self.text(block.children[index]).strip('"') if index < block.child_count else ""
+    # ── Whose blocks these are ───────────────────────────────────────────────────────────────────────────────────────
+    def _owners(self, resource: Node) -> Iterator["_Owner"]:
+        """The resource once for each turn of its for_each."""
+        repeated = self.source.attribute(resource, "for_each")
+        found = ((),) if repeated is None else self._turns(repeated, "each", resource, ())
+        if isinstance(found, Stopped):
+            yield self._owner(resource, (), f"its resource has for_each: one block stands for many clusters; {found.reason}")
+            return
+        for scope in found:
+            yield self._owner(resource, scope, "")
 
-    def _name_of(self, block: Node, key: str) -> str | None:
-        expression = self.attribute(block, key)
-        leaf = self.literal(expression) if expression is not None else None
-        return self.text(leaf) if leaf is not None else None
+    def _owner(self, resource: Node, scope: Scope, problem: str) -> "_Owner":
+        expression = self.source.attribute(resource, "name")
+        said = text_of(Spot(self.module, self.source, expression, scope)) if expression is not None else None
+        return _Owner(resource, scope, said, problem)
 
-    def _pools_of(self, resource: Node, layout: Layout) -> Iterator[PoolEntry]:
-        cluster = self._name_of(resource, layout.cluster or "name")
-        for block in _blocks(resource, layout.pools) if cluster is not None else ():
-            name = self._name_of(block, layout.pool_name)
-            if name is not None:
-                where = f"{self._label(resource, 1)}.{self._label(resource, 2)}.{layout.pools}[{name}]"
-                yield HclPool(self, cluster or "", name, where, resource, block)
+    def _turns(self, expression: Node, name: str, block: Node, scope: Scope) -> tuple[Scope, ...] | Stopped:
+        found = turns(Spot(self.module, self.source, expression, scope), name, block)
+        return found if isinstance(found, Stopped) else tuple((*scope, turn) for turn in found)
+
+    def _entries(self, owner: "_Owner", kind: str, layout: Layout) -> Iterator[PoolEntry]:
+        """Blocks with the name that they say; a block without one, a workspace's quota, goes by its resource's."""
+        for block, scope in self._blocks(owner, kind):
+            name = owner.said if kind in hcl_resources.NAMELESS else self._named(block, layout.pool_name, scope)
+            if name is not None and owner.said is not None:
+                cluster = ANY if layout.cluster == ANY else layout.cluster_name or owner.said.text
+                yield HclPool(self, cluster, name.text, kind, owner.resource, owner.problem, block, scope, (owner.said, name))
+
+    def _named(self, block: Node, key: str, scope: Scope) -> Said | None:
+        written = self.source.attribute(block, key)
+        return text_of(Spot(self.module, self.source, written, scope)) if written is not None else None
+
+    def _blocks(self, owner: "_Owner", kind: str) -> Iterator[tuple[Node, Scope]]:
+        """Blocks of a kind as they are written, and the content of dynamic ones once for each turn."""
+        for block in self.source.blocks(owner.resource, kind):
+            yield block, owner.scope
+        for dynamic, found in self._dynamic(owner, kind):
+            for scope in () if isinstance(found, Stopped) else found:
+                for content in self.source.blocks(dynamic, "content"):
+                    yield content, scope
+
+    def _dynamic(self, owner: "_Owner", kind: str) -> Iterator[tuple[Node, tuple[Scope, ...] | Stopped]]:
+        for dynamic in self.source.blocks(owner.resource, "dynamic"):
+            if self.source.label(dynamic, 0) == kind:
+                repeated = self.source.attribute(dynamic, "for_each")
+                name = turn_name(self.source, dynamic)
+                yield dynamic, self._turns(repeated, name, dynamic, owner.scope) if repeated is not None else Stopped("it has no for_each")
+
+    def _hints_of(self, owner: "_Owner") -> Iterator[str]:
+        for dynamic, found in self._dynamic(owner, "machine_pool"):
+            if isinstance(found, Stopped):
+                why = "a dynamic machine_pool block; its pools are written where its for_each takes them from"
+                yield f"{self.path}: line {line_of(dynamic)}: {why}: {found.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """A resource in one turn of its for_each."""
+
+    resource: Node
+    scope: Scope
+    said: Said | None
+    """Its name; None = only Terraform knows."""
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
 class HclPool:
-    """One machine_pool block."""
+    """One block of a resource: a machine_pool, a namespace, a workspace's quota."""
 
     file: HclFile
     cluster: str
     name: str
-    where: str
+    kind: str
     resource: Node
+    turn_problem: str
     block: Node
+    scope: Scope
+    names: tuple[Said, ...]
+    """Its cluster's and its own, with what they rest on."""
+
+    @property
+    def where(self) -> str:
+        """Key path of the block, by name and not by number."""
+        source = self.file.source
+        each = "".join(f'["{turn.key}"]' for turn in self.scope if turn.name == "each")
+        address = f"{source.label(self.resource, 0)}.{source.label(self.resource, 1)}{each}.{self.kind}"
+        return f"{address}[{self.name}]" if source.attribute(self.block, "name") is not None else address
 
     @property
     def line(self) -> int:
         """First line of the block."""
-        return _line(self.block)
+        return line_of(self.block)
 
     @property
     def cloud(self) -> str:
         """What follows spectrocloud_cluster_ in the resource type."""
-        return self.file.text(self.resource.children[1]).strip('"').removeprefix(_RESOURCE)
+        return self._type.removeprefix(CLUSTER)
 
     @property
     def control_plane(self) -> str:
         """The provider's names for it, unless they are plainly false."""
-        for key in ("control_plane", "control_plane_as_worker"):
-            expression = self.file.attribute(self.block, key)
-            if expression is not None and self.file.text(expression) != "false":
-                return f"{key} is {self.file.text(expression)[:40]}: a control plane is never resized"
+        for key in ("control_plane", "control_plane_as_worker") if self.kind == "machine_pool" else ():
+            expression = self.file.source.attribute(self.block, key)
+            if expression is not None:
+                found = follow(self._spot(expression))
+                text = found.text if isinstance(found, Found) else self.file.source.shown(expression)[:40]
+                if text not in ("false", "null"):
+                    return f"{key} is {text}: a control plane is never resized"
         return ""
 
     @property
     def problem(self) -> str:
         """Why nothing in this block may be edited."""
-        for key in ("for_each", "count"):
-            if self.file.attribute(self.resource, key) is not None:
-                return f"its resource has {key}: one block stands for many clusters"
-        return self.control_plane
+        return self.turn_problem or self._counted() or self.file.module.problem or self._ignored() or self.control_plane
 
     def scalar(self, key: str) -> Scalar | None:
-        """The value of an attribute of the block."""
-        expression = self.file.attribute(self.block, key)
-        if expression is None:
+        """The value at a key path of the block, wherever it is written."""
+        steps = keypaths.parse(key)
+        if self.kind == "pack" and len(steps) > 1:
+            return hcl_packs.scalar(self.file.source, self.block, steps)
+        found = self._descend(self.block, tuple(step.key for step in steps))
+        if found is None:
             return None
-        leaf = self.file.literal(expression)
-        node = leaf if leaf is not None else expression
-        return Scalar(
-            value=self.file.text(node),
-            start=node.start_byte,
-            end=node.end_byte,
-            token=_token_index(self.file.root, node) if leaf is not None else -1,
-            line=_line(node),
-            is_literal=leaf is not None,
-            problem=_expression_problem(self.file.text(node)) if leaf is None else "",
-        )
+        spot, rest = found
+        value = follow(spot, rest)
+        if isinstance(value, Stopped):
+            return self._unknown(spot, value)
+        return None if value.text == "null" and value.node.type == "null_lit" else self._located(spot, value, key)
 
     def labels(self) -> Mapping[str, str]:
         """Literal entries of `additional_labels`."""
-        expression = self.file.attribute(self.block, "additional_labels")
-        elements = [] if expression is None else [node for node in _inner(expression) if node.type == "object_elem"]
-        return {self.file.text(e.children[0]).strip('"'): self.file.text(e.children[-1]).strip('"') for e in elements}
+        source = self.file.source
+        expression = source.attribute(self.block, "additional_labels")
+        pairs = source.elements(bare(expression)) if expression is not None else []
+        return {str(key): source.text(value).strip('"') for key, _, value in pairs if key is not None}
 
     def taints(self) -> tuple[str, ...]:
         """Literal `taints` blocks as key=value:effect."""
-        blocks = _blocks(self.block, "taints")
+        blocks = self.file.source.blocks(self.block, "taints")
         return tuple("{}={}:{}".format(*(self._text(block, key) for key in ("key", "value", "effect"))) for block in blocks)
 
+    # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────
+    @property
+    def _type(self) -> str:
+        return self.file.source.label(self.resource, 0)
+
+    def _spot(self, expression: Node) -> Spot:
+        return Spot(self.file.module, self.file.source, expression, self.scope)
+
     def _text(self, block: Node, key: str) -> str:
-        expression = self.file.attribute(block, key)
-        leaf = self.file.literal(expression) if expression is not None else None
-        return self.file.text(leaf) if leaf is not None else ""
+        expression = self.file.source.attribute(block, key)
+        said = text_of(self._spot(expression)) if expression is not None else None
+        return said.text if said is not None else ""
+
+    def _descend(self, block: Node, keys: tuple[str, ...]) -> tuple[Spot, tuple[str, ...]] | None:
+        """The attribute at the beginning of a key path, and the keys that are left inside its value; None = there is none.
+
+        A map that is written out is entered here: a key that it leaves out is absent, and not a riddle.
+        """
+        source = self.file.source
+        expression = source.attribute(block, keys[0])
+        if expression is None:
+            nested = source.blocks(block, keys[0])
+            if len(nested) > 1 and len(keys) > 1:
+                raise Refused(f"{source.path}: line {line_of(nested[1])}: {keys[0]} stands more than once in its block; keep one")
+            return self._descend(nested[0], keys[1:]) if len(nested) == 1 and len(keys) > 1 else None
+        rest = keys[1:]
+        while rest and bare(expression).type == "object":
+            values = [value for key, _, value in source.elements(bare(expression)) if key in (rest[0], None)]
+            if not values:
+                return None
+            if len(values) > 1 or source.text(expression).startswith("("):
+                break
+            expression, rest = values[0], rest[1:]
+        return self._spot(expression), rest
+
+    def _unknown(self, spot: Spot, stopped: Stopped) -> Scalar:
+        return Scalar(
+            value=spot.source.text(spot.expression),
+            start=spot.expression.start_byte,
+            end=spot.expression.end_byte,
+            token=-1,
+            line=line_of(spot.expression),
+            is_literal=False,
+            problem=_unfollowed(spot, stopped),
+        )
+
+    def _located(self, spot: Spot, found: Found, key: str) -> Scalar:
+        is_here = found.source.path == spot.source.path
+        return Scalar(
+            value=found.text,
+            start=found.node.start_byte,
+            end=found.node.end_byte,
+            token=found.source.token_of(found.node),
+            line=line_of(found.node),
+            is_literal=True,
+            problem=self._fixed(key) or self._shared(found) or second_use(found),
+            path="" if is_here else found.source.path,
+            through=self._read_by(found),
+            unsure=(*(why for name in self.names for why in name.unsure), *found.unsure),
+        )
+
+    def _read_by(self, found: Found) -> tuple[str, ...]:
+        """Every file of the modules that the value and the names were followed through: each of them may decide it."""
+        modules = (*modules_of(found), *(module for name in self.names for module in name.modules))
+        return tuple(sorted({path for module in modules for path in module.paths} | ({found.source.path} if modules else set())))
+
+    # ── Why not ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _fixed(self, key: str) -> str:
+        """Keys that the resource does not have, or that only make another cluster of it."""
+        if key not in hcl_resources.keys_of(self._type, self.kind):
+            return f"{self.kind} of {self._type} has no {key} that Trimtab edits"
+        return ""
+
+    def _shared(self, found: Found) -> str:
+        """A literal that does not belong to one turn of a repeated block belongs to all of them."""
+        if found.is_key:
+            return f"{found.text} is a key that a for_each goes by: another one is another cluster or pool"
+        own = {turn.name for turn, _ in found.turns}
+        for turn in self.scope:
+            if turn.of > 1 and turn.name not in own:
+                what = "clusters" if turn.name == "each" else "pools"
+                return f"one block stands for {turn.of} {what}, and each of them has this value"
+        return ""
+
+    def _counted(self) -> str:
+        """`count` on the resource: at most one of it may exist."""
+        expression = self.file.source.attribute(self.resource, "count")
+        if expression is None or _is_at_most_one(self.file.source, expression):
+            return ""
+        return f"its resource has count ({self.file.source.shown(expression)}): one block stands for many clusters"
+
+    def _ignored(self) -> str:
+        """`lifecycle { ignore_changes }` over this block: Terraform would not apply the edit."""
+        source = self.file.source
+        for lifecycle in source.blocks(self.resource, "lifecycle"):
+            expression = source.attribute(lifecycle, "ignore_changes")
+            names = {step.root for step in source.traversals(expression)} if expression is not None else set()
+            if names & {"all", self.kind}:
+                return f"line {line_of(lifecycle)} has ignore_changes over {self.kind}: Terraform would not apply the edit"
+        return ""
 
 
 def read(files: Mapping[str, bytes], path: str) -> HclFile:
     """Parse a Terraform file. BadInput names the file and line."""
-    content = files[path]
-    try:
-        checked_size(content, path).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: byte {error.start}: not UTF-8; save it as UTF-8") from None
-    root = Parser(Language(tree_sitter_hcl.language())).parse(content).root_node
-    if root.has_error:
-        raise BadInput(f"{path}: line {_first_error(root)}: not HCL; `terraform fmt` says more")
-    return HclFile(path, content, root)
+    return HclFile(parse(files[path], path), Module(files, dirname(path)))
 
 
-def _expression_problem(text: str) -> str:
-    return f"it is the expression {' '.join(text.split())[:60]}, not a literal; change it where its value comes from"
+def around(files: Mapping[str, bytes], path: str) -> bytes:
+    """Everything that may say a name for a file: its module, the modules that call it, and variable files that are nobody's own."""
+    module = Module(files, dirname(path))
+    return b"\n".join(files[each] for each in sorted({path, *module.voices()}))
 
 
-def _line(node: Node) -> int:
-    return node.start_point[0] + 1
+def _unfollowed(spot: Spot, stopped: Stopped) -> str:
+    text = spot.source.shown(spot.expression)
+    return f"it is the expression {text}, not a literal: {stopped.reason}"
 
 
-def _body(block: Node) -> list[Node]:
-    return [item for child in block.children if child.type == "body" for item in child.children]
-
-
-def _blocks_in(body: Node) -> list[Node]:
-    return [child for child in body.children if child.type == "block"]
-
-
-def _blocks(block: Node, kind: str) -> list[Node]:
-    return [item for item in _body(block) if item.type == "block" and item.children[0].text == kind.encode()]
-
-
-def _inner(node: Node) -> Iterator[Node]:
-    waiting = [node]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(reversed(node.children))
-
-
-def _leaves(root: Node) -> Iterator[Node]:
-    return (node for node in _inner(root) if node.child_count == 0 and node.id != root.id)
-
-
-def _token_index(root: Node, wanted: Node) -> int:
-    return next(
-        index for index, leaf in enumerate(_leaves(root)) if leaf.start_byte == wanted.start_byte and leaf.end_byte == wanted.end_byte
-    )
-
-
-def _first_error(root: Node) -> int:
-    return next((_line(node) for node in _inner(root) if node.is_error or node.is_missing), 1)
+def _is_at_most_one(source: Source, expression: Node) -> bool:
+    """True for 1, and for a condition between 0 and 1."""
+    node = bare(expression)
+    arms = [child for child in node.children if child.type == "expression"][1:] if node.type == "conditional" else [expression]
+    texts = [source.string(arm) for arm in arms]
+    return texts == ["1"] or sorted(text or "" for text in texts) == ["0", "1"]

@@ -1,11 +1,11 @@
 """Which files a layout speaks for, which paths nobody may ever edit, and the shapes that are known without being told."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from trimtab.errors import Refused
-from trimtab.records import Layout, PoolField
+from trimtab.records import FieldUnit, Layout, PoolField
 
 _EVERY_FIELD: dict[PoolField, str] = {
     "count": "count",
@@ -22,13 +22,39 @@ _CROSSPLANE: dict[PoolField, str] = {
     "capacity_type": "capacityType",
 }
 _YAML = ("**/*.yaml", "**/*.yml")
+_DATA = (*_YAML, "**/*.json")
+_QUOTA: dict[PoolField, str] = {
+    "cpu_cores": "resource_allocation.cpu_cores",
+    "memory_mib": "resource_allocation.memory_MiB",
+    "gpu_limit": "resource_allocation.gpu_limit",
+}
+_REQUESTS: dict[PoolField, str] = {
+    "cpu_cores": "spec.hard[requests.cpu]",
+    "memory_mib": "spec.hard[requests.memory]",
+    "gpu_limit": "spec.hard[requests.nvidia.com/gpu]",
+}
+_SHORT_REQUESTS: dict[PoolField, str] = {"cpu_cores": "spec.hard.cpu", "memory_mib": "spec.hard.memory"}
+_QUANTITIES: dict[PoolField, FieldUnit] = {"cpu_cores": "quantity", "memory_mib": "quantity", "gpu_limit": "quantity"}
+_CONTAINER: dict[PoolField, str] = {
+    "cpu_request": "resources.requests.cpu",
+    "cpu_limit": "resources.limits.cpu",
+    "memory_request": "resources.requests.memory",
+    "memory_limit": "resources.limits.memory",
+    "gpu_request": "resources.limits[nvidia.com/gpu]",
+}
+_DEFAULTS: dict[PoolField, str] = {
+    "cpu_request": "spec.limits[type=Container].defaultRequest.cpu",
+    "cpu_limit": "spec.limits[type=Container].default.cpu",
+    "memory_request": "spec.limits[type=Container].defaultRequest.memory",
+    "memory_limit": "spec.limits[type=Container].default.memory",
+}
 
 KNOWN: tuple[Layout, ...] = (
-    Layout(name="node-groups", files=_YAML, cluster="name", pools="node_groups", pool_name="name", fields=_EVERY_FIELD),
-    Layout(name="list-root", files=_YAML, cluster="", pools="node_pools", pool_name="name", fields={"count": "count"}),
+    Layout(name="node-groups", files=_DATA, cluster="name", pools="node_groups", pool_name="name", fields=_EVERY_FIELD),
+    Layout(name="list-root", files=_DATA, cluster="", pools="node_pools", pool_name="name", fields={"count": "count"}),
     Layout(
         name="crossplane",
-        files=_YAML,
+        files=_DATA,
         cluster="metadata.name",
         pools="spec.forProvider.machinePool",
         pool_name="name",
@@ -37,7 +63,7 @@ KNOWN: tuple[Layout, ...] = (
     ),
     Layout(
         name="crossplane-external-name",
-        files=_YAML,
+        files=_DATA,
         cluster="spec.forProvider.name",
         pools="spec.forProvider.machinePool",
         pool_name="name",
@@ -45,8 +71,93 @@ KNOWN: tuple[Layout, ...] = (
         delivery="argo",
     ),
     Layout(name="terraform", files=("**/*.tf",), cluster="name", pools="machine_pool", pool_name="name", fields=_EVERY_FIELD),
+    Layout(name="terraform-json", files=("**/*.tf.json",), cluster="name", pools="machine_pool", pool_name="name", fields=_EVERY_FIELD),
+    Layout(
+        name="terraform-namespaces",
+        files=("**/*.tf",),
+        cluster="name",
+        pools="namespaces",
+        pool_name="name",
+        kind="namespace",
+        fields=_QUOTA,
+    ),
+    Layout(
+        name="terraform-workspace",
+        files=("**/*.tf",),
+        cluster="*",
+        pools="spectrocloud_workspace.workspace_quota",
+        kind="workspace",
+        fields={"cpu_cores": "cpu", "memory_mib": "memory", "gpu_limit": "gpu"},
+    ),
+    Layout(
+        name="terraform-workspace-namespaces",
+        files=("**/*.tf",),
+        cluster="*",
+        pools="spectrocloud_workspace.namespaces",
+        pool_name="name",
+        kind="namespace",
+        fields={**_QUOTA, "gpu_limit": "resource_allocation.gpu"},
+    ),
+    Layout(
+        name="terraform-virtual-cluster",
+        files=("**/*.tf",),
+        cluster="*",
+        pools="spectrocloud_virtual_cluster.resources",
+        kind="virtual-cluster",
+        fields={"cpu_cores": "max_cpu", "memory_mib": "max_mem_in_mb"},
+    ),
+    Layout(name="namespaces", files=_DATA, cluster="name", pools="namespaces", pool_name="name", kind="namespace", fields=_QUOTA),
+    Layout(
+        name="workspace",
+        files=_DATA,
+        cluster="*",
+        pool_name="name",
+        kind="workspace",
+        fields={"cpu_cores": "workspace_quota.cpu", "memory_mib": "workspace_quota.memory", "gpu_limit": "workspace_quota.gpu"},
+    ),
+    Layout(
+        name="virtual-cluster",
+        files=_DATA,
+        cluster="*",
+        pool_name="name",
+        kind="virtual-cluster",
+        fields={"cpu_cores": "resources.max_cpu", "memory_mib": "resources.max_mem_in_mb"},
+    ),
+    Layout(
+        name="resource-quota",
+        files=_DATA,
+        cluster="*",
+        pool_name="metadata.namespace",
+        kind="namespace",
+        object="ResourceQuota",
+        fields=_REQUESTS,
+        units=_QUANTITIES,
+        delivery="argo",
+    ),
+    Layout(
+        name="resource-quota-short",
+        files=_DATA,
+        cluster="*",
+        pool_name="metadata.namespace",
+        kind="namespace",
+        object="ResourceQuota",
+        fields=_SHORT_REQUESTS,
+        units=_QUANTITIES,
+        delivery="argo",
+    ),
+    Layout(
+        name="limit-range",
+        files=_DATA,
+        cluster="*",
+        pool_name="metadata.namespace",
+        kind="namespace",
+        object="LimitRange",
+        fields=_DEFAULTS,
+        delivery="argo",
+    ),
+    Layout(name="workloads", files=_DATA, cluster="*", kind="workload", object="workload", fields=_CONTAINER, delivery="argo"),
 )
-"""Shapes seen in public repositories; a repo's own layouts come from its `.trimtab/config.yaml`."""
+"""Shapes seen in public repositories, for an edit by hand; a repo's own layouts come from its `.trimtab/config.yaml`."""
 
 SUFFIXES = (".yaml", ".yml", ".json", ".tf", ".tfvars")
 TERRAFORM = (".tf", ".tfvars")
@@ -77,9 +188,26 @@ def matches(path: str, globs: Sequence[str]) -> bool:
     return any(_pattern(glob).fullmatch(path) for glob in globs)
 
 
+def named_by(path: str, layout: Layout) -> Mapping[str, str]:
+    """What the path itself says: {"cluster": …, "namespace": …} as the placeholders of the first glob that matches have it."""
+    found = next((match for glob in layout.files if (match := _pattern(glob).fullmatch(path))), None)
+    return found.groupdict() if found else {}
+
+
 @lru_cache(maxsize=256)
 def _pattern(glob: str) -> re.Pattern[str]:
-    """`**/` is any number of folders, `**` at the end is everything below, `*` and `?` stay inside one name."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+    """`**/` is any number of folders, `**` at the end is everything below, `*` and `?` stay inside one name, as placeholders do."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\{cluster\}|\{namespace\})", glob)
     table = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(table.get(part, re.escape(part)) for part in parts))
+    seen: set[str] = set()
+    return re.compile("".join(table.get(part) or _placeholder(part, seen) for part in parts))
+
+
+def _placeholder(part: str, seen: set[str]) -> str:
+    """A named part of the path; where it stands again, it must be the same text."""
+    if part not in {"{cluster}", "{namespace}"}:
+        return re.escape(part)
+    name = part[1:-1]
+    text = f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+?)"
+    seen.add(name)
+    return text

@@ -1,47 +1,18 @@
-"""Finding → edit: where a pool is declared, what it says, and the bytes that change, checked by reading both sides again."""
+"""Finding → edit: where a thing is declared, and the bytes that change, checked by reading both sides again."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from trimtab.changes import diffs, hcl_edit, yaml_edit
+from trimtab.changes import consumers, diffs, embedded, hcl_edit, kustomize
 from trimtab.changes.documents import Document, PoolEntry, Scalar
-from trimtab.changes.layouts import KNOWN, TERRAFORM, guard_path, is_covered, is_editable, matches
-from trimtab.changes.words import branch_name, commit_message
+from trimtab.changes.guards import guard_changes, guard_laws, guard_meaning, guard_values, new_text
+from trimtab.changes.layouts import TERRAFORM, guard_path, is_covered, is_editable, named_by
+from trimtab.changes.reading import Files, doubts, holds, matching, only, read, subject, with_field
 from trimtab.errors import BadInput, Refused
-from trimtab.records import ClusterUid, FieldChange, Layout, Place, PlannedEdit, Pool, PoolField
+from trimtab.records import FieldChange, Layout, Place, PlannedEdit, PoolField, SubjectKind
 
-__all__ = [
-    "branch_name",
-    "commit_message",
-    "declared_pool",
-    "edit_by_hand",
-    "find_place",
-    "git_blob",
-    "layout_of",
-    "matches",
-    "plan_edit",
-]
-
-Files = Mapping[str, bytes]
-"""Files of one commit, by path."""
 Spot = tuple[str, int, int]
 """Path, line, and which of the entries that one layout sees."""
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
-_NUMERIC: frozenset[PoolField] = frozenset({"count", "min", "max", "cpu_cores", "memory_mib", "gpu_limit"})
-_INSTANCE_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{1,62}")
-_NOT_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "null", "none"})
-_CAPACITY = ("on-demand", "spot")
-_IGNORED: Mapping[str, frozenset[PoolField]] = {
-    "azure": frozenset({"min", "max", "capacity_type"}),
-    "gcp": frozenset({"min", "max", "capacity_type"}),
-    "gke": frozenset({"min", "max", "capacity_type"}),
-    "aks": frozenset({"capacity_type"}),
-    "vsphere": frozenset({"capacity_type"}),
-    "maas": frozenset({"instance_type", "capacity_type"}),
-}
-"""Fields that Palette's Terraform provider has no argument for on that cluster type: an edit would change nothing."""
 
 
 def git_blob(content: bytes) -> str:
@@ -49,64 +20,120 @@ def git_blob(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\x00" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def find_place(files: Files, repo: str, layouts: Sequence[Layout], cluster_name: str, pool_name: str, field: PoolField = "count") -> Place:
-    """The one place that declares a pool. Refused where there is none or more than one, naming what was seen.
+# ── Finding the place ────────────────────────────────────────────────────────────────────────────────────────────────
+def find_place(
+    files: Files,
+    repo: str,
+    layouts: Sequence[Layout],
+    cluster_name: str,
+    pool_name: str,
+    field: PoolField = "count",
+    kind: SubjectKind | None = None,
+) -> Place:
+    """The one place that declares a thing. Refused where there is none or more than one, naming what was seen.
 
-    Only layouts that know `field` are asked: a namespace with a quota may have the name of a pool.
+    Only layouts that know `field`, and are about that `kind` (None = any), are asked: a namespace may have the name of a pool.
     """
-    found: dict[Spot, str] = {}
+    asked = [layout for layout in layouts if _knows(layout, field, kind)]
+    seen: dict[Spot, bool] = {}
     unsure: list[str] = []
     for path in sorted(files):
-        covering = [layout for layout in layouts if field in layout.fields and is_editable(path) and is_covered(layout, path)]
-        if covering and _mentions(files[path], cluster_name) and _mentions(files[path], pool_name):
-            entries, doubts = _search(path, files, covering, cluster_name, pool_name)
-            found.update(entries)
-            unsure.extend(doubts)
+        covering = [layout for layout in asked if is_editable(path) and is_covered(layout, path)]
+        able = [layout for layout in covering if _may_hold(_said(files, path), path, layout, cluster_name, pool_name)]
+        if able:
+            entries, problems = _search(path, files, able, cluster_name, pool_name, field)
+            seen.update(entries)
+            unsure.extend(problems)
+    # Of several Kubernetes objects of that name, those that say something about the field: a patch holds what it changes, no more.
+    found = {spot: f"{spot[0]} line {spot[1]}" for spot, has_field in seen.items() if has_field or not any(seen.values())}
+    about = subject(asked[0] if asked else None, cluster_name, pool_name)
+    paths = sorted({path for path, _, _ in found})
+    if len(paths) > 1 and len(paths) == len(found) and not unsure and any(layout.object for layout in asked):
+        return Place(repo=repo, path=_winner(files, paths, found, about), cluster=cluster_name, pool=pool_name)
     if len(found) == 1 and not unsure:
-        ((path, _, _),) = found
-        return Place(repo=repo, path=path, cluster=cluster_name, pool=pool_name)
-    raise Refused(_why_not_one(found, unsure, cluster_name, pool_name, len(files)))
+        return Place(repo=repo, path=paths[0], cluster=cluster_name, pool=pool_name)
+    raise Refused(_why_not_one(found, unsure, about, len(files)))
 
 
-def layout_of(files: Files, place: Place, layouts: Sequence[Layout], field: PoolField = "count") -> Layout:
-    """The first layout that knows `field` and finds the pool where the place says it is."""
-    document = _read(files, place.path)
+def layout_of(files: Files, place: Place, layouts: Sequence[Layout], field: PoolField = "count", kind: SubjectKind | None = None) -> Layout:
+    """The first layout that knows `field` and finds the thing where the place says it is; one that has the field there goes first."""
+    document = read(files, place.path)
+    seen: list[Layout] = []
     for layout in layouts:
-        if field in layout.fields and is_covered(layout, place.path) and _matching(document, layout, place.cluster, place.pool):
-            return layout
-    raise Refused(f"{place.path}: no layout finds pool {place.pool!r} of cluster {place.cluster!r}")
+        if _knows(layout, field, kind) and is_covered(layout, place.path):
+            entries = matching(files, document, place.path, layout, place.cluster, place.pool)
+            if any(entry.scalar(layout.fields[field]) is not None for entry in entries):
+                return layout
+            seen += [layout] if entries else []
+    if seen:
+        return seen[0]
+    raise Refused(f"{place.path}: no layout finds {subject(None, place.cluster, place.pool)}")
 
 
-def declared_pool(files: Files, place: Place, layout: Layout, cluster_uid: ClusterUid) -> Pool:
-    """What the file says the pool is. Refused where a value that it does give cannot be read.
+def _knows(layout: Layout, field: PoolField, kind: SubjectKind | None) -> bool:
+    return field in layout.fields and kind in {None, layout.kind}
 
-    A key that the file leaves out is None, or "" for the instance type: some clouds name it elsewhere.
+
+def _said(files: Files, path: str) -> bytes:
+    """What may hold a name: the file; and for Terraform whatever else may give its block the name."""
+    return hcl_edit.around(files, path) if path.endswith(".tf") else files[path]
+
+
+def _may_hold(content: bytes, path: str, layout: Layout, cluster: str, name: str) -> bool:
+    """False only where the names cannot be in the file, not even escaped."""
+    if b"\\" in content:
+        return True
+    said = named_by(path, layout)
+    wanted = [] if layout.pool else name.split("/")[1:] if layout.kind == "workload" else [name]
+    if layout.object and layout.kind != "workload":
+        wanted = [layout.object]
+    if path.endswith(".tf") and b"dynamic" in content:
+        wanted = []  # what it is repeated over may be given from outside the repo
+    if not (said.get("cluster") or layout.cluster_name or layout.cluster == "*"):
+        wanted.append(cluster)
+    return said.get("cluster", cluster) == cluster and all(word.encode() in content for word in wanted)
+
+
+def _search(
+    path: str, files: Files, layouts: Sequence[Layout], cluster: str, name: str, field: PoolField
+) -> tuple[dict[Spot, bool], tuple[str, ...]]:
+    """Entries of one file, and what keeps us from being sure about it; what two layouts see at one spot is one entry.
+
+    The value is False for a Kubernetes object that says nothing about the field.
     """
-    entry = _only(_read(files, place.path), place, layout)
-    count = _number(entry, place, layout, "count")
-    if count is None:
-        raise Refused(f"{place.path}: {entry.where} declares no count")
-    return Pool(
-        cluster_uid=cluster_uid,
-        name=entry.name,
-        instance_type=_text(entry, place, layout, "instance_type"),
-        count=count,
-        minimum=_number(entry, place, layout, "min"),
-        maximum=_number(entry, place, layout, "max"),
-        capacity_type="spot" if _text(entry, place, layout, "capacity_type") == "spot" else "on-demand",
-        control_plane=bool(entry.control_plane),
-        labels=entry.labels(),
-        taints=entry.taints(),
-    )
+    try:
+        document = read(files, path)
+        entries = [
+            (number, entry.line, not layout.object or holds(entry, layout.fields[field]))
+            for layout in layouts
+            for number, entry in enumerate(with_field(matching(files, document, path, layout, cluster, name), layout, (field,)))
+        ]
+        unsure = [doubt for layout in layouts for doubt in doubts(files, document, path, layout, cluster, name)]
+    except (BadInput, Refused) as error:
+        return {}, (str(error),)
+    found: dict[Spot, bool] = {}
+    for number, line, has_field in entries:
+        found[path, line, number] = has_field or found.get((path, line, number), False)
+    return found, (*unsure, *document.hints(cluster))
 
 
-def declared_values(files: Files, place: Place, layout: Layout, fields: Sequence[PoolField]) -> dict[PoolField, str]:
-    """What the file says of these fields, in the findings' units; a key that it leaves out is not there."""
-    entry = _only(_read(files, place.path), place, layout)
-    values = {field: _value(entry, place, layout, field) for field in fields}
-    return {field: value for field, value in values.items() if value is not None}
+def _winner(files: Files, paths: Sequence[str], found: Mapping[Spot, str], about: str) -> str:
+    try:
+        return kustomize.Kustomizations(files).winner(paths)
+    except Refused as error:
+        raise Refused(f"{about} is declared in more than one place: {', '.join(found.values())}: {error}") from None
 
 
+def _why_not_one(found: Mapping[Spot, str], unsure: Sequence[str], about: str, total: int) -> str:
+    if len(found) > 1:
+        return f"{about} is declared in more than one place: {', '.join(found.values())}; keep one"
+    if unsure:
+        seen = f"is declared at {next(iter(found.values()))}, but a second place" if found else "is found nowhere, but a place"
+        return f"{about} {seen} cannot be ruled out: {'; '.join(unsure)}"
+    return f"{about} is declared in none of {total} files, as the layouts read them"
+
+
+# ── Planning the edit ────────────────────────────────────────────────────────────────────────────────────────────────
 def plan_edit(files: Files, place: Place, layout: Layout, changes: tuple[FieldChange, ...]) -> PlannedEdit:
     """The edit that makes exactly these changes, or Refused with the place and the reason.
 
@@ -115,67 +142,56 @@ def plan_edit(files: Files, place: Place, layout: Layout, changes: tuple[FieldCh
     guard_path(place.path)
     if not is_covered(layout, place.path):
         raise Refused(f"{place.path}: layout {layout.name!r} does not cover this file")
-    document = _read(files, place.path)
-    entry = _only(document, place, layout)
+    document = read(files, place.path)
+    fields = tuple(change.field for change in changes)
+    entry = only(files, document, place, layout, fields)
     if entry.problem:
         raise Refused(f"{place.path}: line {entry.line}: {entry.where} is not edited: {entry.problem}")
-    _guard_changes(changes, place, layout, entry)
+    guard_changes(changes, place, layout, entry)
     scalars = [_scalar_for(change, entry, place, layout) for change in changes]
+    texts = [
+        new_text(change, scalar, f"{scalar.path or place.path}: line {scalar.line}: {entry.where}.{layout.fields[change.field]}", layout)
+        for change, scalar in zip(changes, scalars, strict=True)
+    ]
+    edits = list(zip(scalars, texts, strict=True))
     path = _one_path(scalars, place)
     guard_path(path)
-    edited = _spliced(files[path], [(scalar, change.new) for scalar, change in zip(scalars, changes, strict=True)])
+    edited = _spliced(files[path], edits)
     after = {**files, path: edited}
-    document_after = _read(after, place.path)
+    document_after = _read_again(after, place.path, path)
     is_other = path != place.path
-    before_path, after_path = (_read(files, path), _read(after, path)) if is_other else (document, document_after)
-    _guard_meaning(before_path, after_path, scalars, changes, path)
-    entry_after = _only(document_after, place, layout)
-    _guard_values(entry_after, place, layout, changes)
-    _guard_laws(entry, entry_after, place, layout)
-    read = sorted({place.path, *(through for scalar in scalars for through in scalar.through)} - {path})
+    guard_meaning(read(files, path) if is_other else document, read(after, path) if is_other else document_after, edits, path)
+    entry_after = only(after, document_after, place, layout, fields)
+    embedded.guard(scalars, guard_values(entry_after, place, layout, list(zip(fields, texts, strict=True))), texts, path)
+    guard_laws(entry, entry_after, place, layout)
+    readings = _readings(files, place, layout, fields, entry.cloud)
+    followed = {each for scalar in scalars for each in scalar.through} | {each for reading in readings for each in reading.paths}
+    others = {place.path, *followed, *_decided_with(files, place, layout, fields)} - {path}
     return PlannedEdit(
         path=path,
         base_blob=git_blob(files[path]),
         new_blob=git_blob(edited),
         content=edited,
-        changes=tuple((f"{entry.where}.{layout.fields[change.field]}", change.old, change.new) for change in changes),
+        changes=tuple((f"{entry.where}.{layout.fields[name]}", now.value, text) for name, (now, text) in zip(fields, edits, strict=True)),
         diff=diffs.unified(path, files[path], edited),
-        reads=tuple((other, git_blob(files[other])) for other in read),
+        reads=tuple((other, git_blob(files[other])) for other in sorted(others)),
+        unsure=_unsure(files, place, layout, scalars, readings),
     )
 
 
-def edit_by_hand(
-    content: bytes, file: str, pool: str, cluster: str, changes: tuple[FieldChange, ...], layouts: Sequence[Layout] = ()
-) -> PlannedEdit:
-    """One edit of one file that a person names, from whatever it says now; without layouts the known shapes are tried.
-
-    `cluster` may be "" where only one cluster of the file has a pool of that name. `old` of the changes is not looked at.
-    """
-    guard_path(file)
-    files = {file: content}
-    document = _read(files, file)
-    tried = [replace(layout, files=("**",)) for layout in layouts] or [layout for layout in KNOWN if is_covered(layout, file)]
-    able = [layout for layout in tried if all(change.field in layout.fields for change in changes)]
-    for layout in able:
-        entries = [entry for entry in document.pools(layout) if entry.name == pool and cluster in ("", entry.cluster)]
-        clusters = sorted({entry.cluster for entry in entries})
-        if len(clusters) > 1:
-            raise Refused(f"{file}: clusters {', '.join(clusters)} have a pool {pool!r}; say which with --cluster")
-        if entries:
-            place = Place(repo="", path=file, cluster=clusters[0], pool=pool)
-            now = [entries[0].scalar(layout.fields[change.field]) for change in changes]
-            known = (replace(change, old=scalar.value if scalar else "") for change, scalar in zip(changes, now, strict=True))
-            return plan_edit(files, place, layout, tuple(known))
-    names = ", ".join(layout.name for layout in able) or "none"
-    reasons = "; ".join(document.hints(cluster)) if cluster else ""
-    raise Refused(f"{file}: no pool {pool!r} as the layouts that know these fields read it ({names}){reasons and ': '}{reasons}")
+def _read_again(after: Files, declaring: str, edited: str) -> Document:
+    try:
+        return read(after, declaring)
+    except BadInput as error:
+        raise Refused(f"{edited}: after the edit the file could not be read, so it is not made: {error}") from None
 
 
-# ── Finding ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _read(files: Files, path: str) -> Document:
-    if path not in files:
-        raise BadInput(f"{path}: not among the files that were read")
-    return hcl_edit.read(files, path) if path.lower().endswith(TERRAFORM) else yaml_edit.read(files[path], path)
+def _scalar_for(change: FieldChange, entry: PoolEntry, place: Place, layout: Layout) -> Scalar:
+    key = layout.fields[change.field]
+    scalar = entry.scalar(key)
+    if scalar is None:
+        raise Refused(f"{place.path}: line {entry.line}: {entry.where} has no key {key}; add it by hand first")
+    return scalar
 
 
 def _one_path(scalars: Sequence[Scalar], place: Place) -> str:
@@ -186,143 +202,50 @@ def _one_path(scalars: Sequence[Scalar], place: Place) -> str:
     return paths[0]
 
 
-def _mentions(content: bytes, name: str) -> bool:
-    """False only where the name cannot be in the file, not even escaped."""
-    return name.encode() in content or b"\\" in content
-
-
-def _search(path: str, files: Files, layouts: Sequence[Layout], cluster: str, pool: str) -> tuple[dict[Spot, str], tuple[str, ...]]:
-    """Entries of one file, and what keeps us from being sure about it; what two layouts see at one spot is one entry."""
-    try:
-        document = _read(files, path)
-        entries = [pair for layout in layouts for pair in enumerate(_matching(document, layout, cluster, pool))]
-    except (BadInput, Refused) as error:
-        return {}, (str(error),)
-    return {(path, entry.line, n): f"{path} line {entry.line}" for n, entry in entries}, document.hints(cluster)
-
-
-def _matching(document: Document, layout: Layout, cluster: str, pool: str) -> list[PoolEntry]:
-    return [entry for entry in document.pools(layout) if entry.cluster == cluster and entry.name == pool]
-
-
-def _only(document: Document, place: Place, layout: Layout) -> PoolEntry:
-    entries = _matching(document, layout, place.cluster, place.pool)
-    if len(entries) == 1:
-        return entries[0]
-    lines = ", ".join(str(entry.line) for entry in entries)
-    saw = f"declared more than once (lines {lines})" if entries else "not declared here"
-    raise Refused(f"{place.path}: pool {place.pool!r} of cluster {place.cluster!r} is {saw}, as layout {layout.name!r} reads it")
-
-
-def _why_not_one(found: Mapping[Spot, str], unsure: Sequence[str], cluster: str, pool: str, total: int) -> str:
-    subject = f"pool {pool!r} of cluster {cluster!r}"
-    if len(found) > 1:
-        return f"{subject} is declared in more than one place: {', '.join(found.values())}; keep one"
-    if unsure:
-        seen = f"is declared at {next(iter(found.values()))}, but a second place" if found else "is found nowhere, but a place"
-        return f"{subject} {seen} cannot be ruled out: {'; '.join(unsure)}"
-    return f"{subject} is declared in none of {total} files, as the layouts read them"
-
-
-# ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _value(entry: PoolEntry, place: Place, layout: Layout, field: PoolField) -> str | None:
-    key = layout.fields.get(field)
-    scalar = entry.scalar(key) if key is not None else None
-    if scalar is None:
-        return None
-    if not scalar.is_literal:
-        raise Refused(f"{place.path}: line {scalar.line}: {entry.where}.{key} cannot be read: {scalar.problem}")
-    return scalar.value
-
-
-def _number(entry: PoolEntry, place: Place, layout: Layout, field: PoolField) -> int | None:
-    value = _value(entry, place, layout, field)
-    if value is None or re.fullmatch(r"0|[1-9][0-9]{0,8}", value):
-        return None if value is None else int(value)
-    raise Refused(f"{place.path}: line {entry.line}: {entry.where}.{layout.fields[field]}: expected a whole number, got {value[:40]!r}")
-
-
-def _text(entry: PoolEntry, place: Place, layout: Layout, field: PoolField) -> str:
-    value = _value(entry, place, layout, field)
-    if field == "capacity_type" and value not in (None, *_CAPACITY):
-        raise Refused(f"{place.path}: line {entry.line}: {entry.where}.{layout.fields[field]}: expected on-demand or spot, got {value!r}")
-    return value or ""
-
-
-# ── Guards ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _guard_changes(changes: tuple[FieldChange, ...], place: Place, layout: Layout, entry: PoolEntry) -> None:
-    fields = [change.field for change in changes]
-    if not changes or len(set(fields)) != len(fields):
-        raise Refused(f"{place.path}: a plan needs one change or more, each of another field; got {fields}")
-    for change in changes:
-        if change.field not in layout.fields:
-            raise Refused(f"{place.path}: layout {layout.name!r} has no field {change.field}: what reads this file does not use it")
-        if change.field in _IGNORED.get(entry.cloud, ()):
-            raise Refused(f"{place.path}: {change.field} has no effect on a {entry.cloud} cluster")
-        if not _is_writable(change.field, change.new):
-            raise Refused(f"{place.path}: {change.field}: {change.new[:40]!r} is not a value for it")
-
-
-def _is_writable(field: PoolField, value: str) -> bool:
-    if field in _NUMERIC:
-        return _NUMBER.fullmatch(value) is not None
-    if field == "capacity_type":
-        return value in _CAPACITY
-    return _INSTANCE_TYPE.fullmatch(value) is not None and value.lower() not in _NOT_TEXT
-
-
-def _scalar_for(change: FieldChange, entry: PoolEntry, place: Place, layout: Layout) -> Scalar:
-    key = layout.fields[change.field]
-    scalar = entry.scalar(key)
-    if scalar is None:
-        raise Refused(f"{place.path}: line {entry.line}: {entry.where} has no key {key}; add it by hand first")
-    where = f"{place.path}: line {scalar.line}: {entry.where}.{key}"
-    if scalar.problem:
-        raise Refused(f"{where} is not edited: {scalar.problem}")
-    if scalar.value != change.old:
-        raise Refused(f"{where}: the file says {scalar.value[:40]!r}, the evidence was made for {change.old[:40]!r}")
-    if not _is_writable(change.field, scalar.value):
-        raise Refused(f"{where}: {scalar.value[:40]!r} is not a value that could be restored")
-    if change.old == change.new:
-        raise Refused(f"{where}: it is {change.new!r} already")
-    return scalar
-
-
 def _spliced(content: bytes, edits: Sequence[tuple[Scalar, str]]) -> bytes:
     for scalar, new in sorted(edits, key=lambda edit: -edit[0].start):
         content = content[: scalar.start] + new.encode() + content[scalar.end :]
     return content
 
 
-def _guard_meaning(before: Document, after: Document, scalars: Sequence[Scalar], changes: Sequence[FieldChange], path: str) -> None:
-    """Both sides parsed: every token is what it was, but for the planned values."""
-    wanted = list(before.tokens)
-    for scalar, change in zip(scalars, changes, strict=True):
-        wanted[scalar.token] = (*wanted[scalar.token][:-1], change.new)
-    if tuple(wanted) != after.tokens:
-        raise Refused(f"{path}: after the edit the file would mean something else than planned; edit it by hand")
+def _decided_with(files: Files, place: Place, layout: Layout, fields: Sequence[PoolField]) -> set[str]:
+    """Paths of the manifests and kustomizations that decide whether this place's word counts. Refused where it does not."""
+    if not layout.object:
+        return set()
+    built = kustomize.Kustomizations(files)
+    problem = built.problem_of(place.path)
+    if problem:
+        raise Refused(f"{place.path}: {problem}")
+    reads = set(built.reads([place.path]))
+    below = {path for path in files if path != place.path and reads & set(built.reads([path]))}
+    rivals = [path for path in sorted(below) if _declares(files, path, place, layout, fields)]
+    if rivals and built.winner([place.path, *rivals]) != place.path:
+        raise Refused(f"{place.path}: {', '.join(rivals)} decides what this place declares too; edit it there")
+    return {*reads, *rivals}
 
 
-def _guard_values(after: PoolEntry, place: Place, layout: Layout, changes: Sequence[FieldChange]) -> None:
-    """The pool, read anew from where it is declared, says what was planned."""
-    for change in changes:
-        scalar = after.scalar(layout.fields[change.field])
-        if scalar is None or scalar.value != change.new:
-            saw = "nothing" if scalar is None else scalar.value[:40]
-            raise Refused(f"{place.path}: {after.where}: after the edit {change.field} would be {saw!r}, planned was {change.new!r}")
+def _declares(files: Files, path: str, place: Place, layout: Layout, fields: Sequence[PoolField]) -> bool:
+    is_asked = is_editable(path) and is_covered(layout, path) and _may_hold(_said(files, path), path, layout, place.cluster, place.pool)
+    entries = matching(files, read(files, path), path, layout, place.cluster, place.pool) if is_asked else []
+    return any(holds(entry, layout.fields[name]) for entry in entries for name in fields)
 
 
-def _guard_laws(before: PoolEntry, after: PoolEntry, place: Place, layout: Layout) -> None:
-    """What the provider demands of count, min and max together."""
-    count, low, high = (_number(after, place, layout, field) for field in _BOUNDS)
-    if low is not None and high is not None and low > high:
-        raise Refused(f"{place.path}: {after.where}: min {low} would be over max {high}")
-    old_count, old_low, _ = (_number(before, place, layout, field) for field in _BOUNDS)
-    is_eks = after.cloud == "eks" or (not after.cloud and old_count == old_low)
-    if low and high and count != low and is_eks:
-        raise Refused(f"{place.path}: {after.where}: an autoscaled EKS pool needs count = min, it would be {count} and {low}; change both")
-    if count is not None and high is not None and count > high:
-        raise Refused(f"{place.path}: {after.where}: count {count} would be over max {high}")
+def _readings(files: Files, place: Place, layout: Layout, fields: Sequence[PoolField], cloud: str) -> list[consumers.Reading]:
+    """Who reads the keys that change. Refused where the repo's Terraform is known not to."""
+    is_applied = layout.object or layout.delivery == "argo" or layout.kind == "workload"
+    if is_applied or place.path.endswith((*TERRAFORM, ".tf.json")):
+        return []
+    found = [consumers.reads(files, place.path, layout.pools, layout.fields[name], cloud) for name in fields]
+    ignored = next((reading.why for reading in found if reading.answer == "ignored"), "")
+    if ignored:
+        raise Refused(f"{place.path}: {ignored}")
+    return found
 
 
-_BOUNDS: tuple[PoolField, PoolField, PoolField] = ("count", "min", "max")
+def _unsure(
+    files: Files, place: Place, layout: Layout, scalars: Sequence[Scalar], readings: Sequence[consumers.Reading]
+) -> tuple[str, ...]:
+    """What could not be checked, a sentence each."""
+    doubts = kustomize.Kustomizations(files).doubts_of(place.path) if layout.object else ()
+    unread = (reading.why for reading in readings if reading.answer == "unknown")
+    return tuple(dict.fromkeys((*(why for scalar in scalars for why in scalar.unsure), *unread, *doubts)))

@@ -1,21 +1,24 @@
-"""Pools in YAML files: found by key path and name, never by line."""
+"""Pools, quotas and containers in YAML and JSON files: found by key path and name, never by line."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from trimtab.changes import yaml_nodes
-from trimtab.changes.documents import PoolEntry, Scalar, Token
+from trimtab.changes import embedded, json_nodes, kube_objects, yaml_nodes, yaml_paths
+from trimtab.changes.documents import ANY, PoolEntry, Scalar, Token
+from trimtab.changes.layouts import named_by
 from trimtab.changes.yaml_nodes import Node, Stream
 from trimtab.errors import Refused
-from trimtab.records import Layout
+from trimtab.keypaths import Step, parse
+from trimtab.records import Layout, SubjectKind
 
-_QUOTES = {"": 0, "'": 1, '"': 1}
-"""Styles whose bytes can be replaced, with the width of their quotes; block scalars are not among them."""
+_RESOURCE = "spectrocloud_cluster_"
+_CONTROL_PLANES = ("control_plane", "control_plane_as_worker", "controlPlane", "controlPlaneAsWorker")
+_LABELS = ("additional_labels", "additionalLabels")
 
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:
-    """One YAML file, parsed."""
+    """One YAML or JSON file, parsed."""
 
     path: str
     stream: Stream
@@ -26,59 +29,117 @@ class YamlFile:
         return self.stream.tokens
 
     def pools(self, layout: Layout) -> tuple[PoolEntry, ...]:
-        """Every pool that the layout finds, in every document."""
+        """Everything that the layout finds, in every document."""
+        if layout.object:
+            return tuple(self._objects(layout))
         clusters = [found for root in self.stream.roots for found in self._clusters(root, layout)]
-        several = len(clusters) > 1 or not layout.cluster
-        return tuple(entry for name, node in clusters for entry in self._pools_of(name, node, layout, several=several))
+        several = len(clusters) > 1 or _is_list_of_clusters(layout, self.path)
+        return tuple(entry for cluster in clusters for entry in self._pools_of(cluster, layout, several=several))
 
     def hints(self, cluster: str) -> tuple[str, ...]:  # noqa: ARG002  (HCL's needs it)
         """YAML hides nothing that a layout could reach."""
         return ()
 
-    def _clusters(self, root: Node, layout: Layout) -> Iterator[tuple[str, Node]]:
-        """(name, map) of each cluster: the document itself, or each item of a list at the root."""
-        candidates = [root] if layout.cluster else (root.children if root.kind == "list" else [])
-        for node in candidates:
-            name = self.walk(node, layout.cluster or "name")
-            if name and name[-1].meant.kind == "scalar":
-                yield name[-1].meant.value, node
-
-    def _pools_of(self, cluster: str, node: Node, layout: Layout, *, several: bool) -> Iterator[PoolEntry]:
-        way = self.walk(node, layout.pools)
-        prefix = f"[{cluster}]." if several else ""
-        for item in way[-1].meant.children if way and way[-1].meant.kind == "list" else ():
-            name = self.walk(item, layout.pool_name)
-            if name and name[-1].meant.kind == "scalar":
-                pool = name[-1].meant.value
-                yield YamlPool(self, cluster, pool, f"{prefix}{layout.pools}[{pool}]", node, (node, *way, item))
-
     def walk(self, node: Node, path: str) -> tuple[Node, ...]:
         """The nodes below `node` along a key path; () where one is not there. Refused where a key stands twice."""
-        way: list[Node] = []
-        for key in path.split("."):
-            found = node.meant.values(key)
-            if len(found) > 1:
-                lines = ", ".join(str(value.line) for value in found)
-                raise Refused(f"{self.path}: the key {path} stands more than once (lines {lines}); keep one")
-            if not found:
-                return ()
-            node = found[0]
-            way.append(node)
-        return tuple(way)
+        steps = parse(path)
+        way = yaml_paths.walk(node, steps, self.path)
+        return way if len(way) == len(steps) else ()
+
+    def text(self, node: Node, path: str) -> str | None:
+        """The text of the scalar at a key path; None = there is none."""
+        way = self.walk(node, path)
+        return way[-1].meant.value if way and way[-1].meant.kind == "scalar" else None
+
+    def _clusters(self, root: Node, layout: Layout) -> Iterator["_Cluster"]:
+        """Each cluster of a document, by its name: the document itself, each item of a list, or each Terraform resource."""
+        if self.path.lower().endswith(".tf.json"):
+            yield from self._resources(root, layout)
+            return
+        if _is_list_of_clusters(layout, self.path):
+            nodes, key = (root.children if root.kind == "list" else []), "name"
+        else:
+            nodes, key = [root], layout.cluster
+        said = named_by(self.path, layout).get("cluster") or layout.cluster_name or (ANY if layout.cluster == ANY else "")
+        for node in nodes:
+            name = said or self.text(node, key)
+            if name:
+                yield _Cluster(name, node)
+
+    def _resources(self, root: Node, layout: Layout) -> Iterator["_Cluster"]:
+        """Cluster resources of Terraform's JSON syntax, which may wrap each level in lists of one."""
+        for types in _maps(root.meant.values("resource")):
+            for kind, labels in types.pairs():
+                for name, bodies in ((name, body) for label in _maps([labels]) for name, body in label.pairs()):
+                    for body in _maps([bodies]) if kind.value.startswith(_RESOURCE) else ():
+                        cluster = self.text(body, layout.cluster or "name")
+                        if cluster:
+                            yield _Cluster(cluster, body, f"{kind.value}.{name.value}", kind.value.removeprefix(_RESOURCE))
+
+    def _pools_of(self, cluster: "_Cluster", layout: Layout, *, several: bool) -> Iterator[PoolEntry]:
+        way = self.walk(cluster.node, layout.pools) if layout.pools else (cluster.node,)
+        above = cluster.where or (f"[{cluster.name}]" if several else "")
+        prefix = ".".join(part for part in (above, layout.pools) if part)
+        things = way[-1].meant if way else None
+        if things is not None and things.kind == "list":
+            found = [(item, True) for item in things.children]
+        else:
+            found = [(way[-1], False)] if things is not None and things.kind == "map" and (layout.pool or not layout.pools) else []
+        for item, is_item in found:
+            name = layout.pool or self.text(item, layout.pool_name)
+            if name:
+                where = f"{prefix}[{name}]" if is_item or not prefix else prefix
+                nodes = (cluster.node, *way, item) if is_item else (cluster.node, *way)
+                yield YamlPool(self, cluster.name, name, where, cluster.node, nodes, layout.kind, cluster.cloud)
+
+    def _objects(self, layout: Layout) -> Iterator[PoolEntry]:
+        said = named_by(self.path, layout)
+        cluster = said.get("cluster") or layout.cluster_name
+        for thing in kube_objects.find(self.stream.roots, layout.object, self.path):
+            name = thing.container_place(said.get("namespace", "")) if layout.object == kube_objects.WORKLOAD else layout.pool
+            name = name or self.text(thing.root, layout.pool_name) or said.get("namespace", kube_objects.UNKNOWN)
+            owner = cluster or (ANY if layout.cluster == ANY else self.text(thing.root, layout.cluster))
+            if owner and name:
+                yield YamlPool(self, owner, name, thing.where, thing.root, thing.way, layout.kind)
+
+
+def _is_list_of_clusters(layout: Layout, path: str) -> bool:
+    """True where nothing else can say which cluster it is, as in a file that lists several."""
+    return not (layout.cluster or layout.cluster_name or named_by(path, layout).get("cluster"))
+
+
+def _maps(nodes: list[Node]) -> Iterator[Node]:
+    for node in nodes:
+        for each in node.meant.children if node.meant.kind == "list" else [node]:
+            if each.meant.kind == "map":
+                yield each.meant
+
+
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    """A cluster, and the map that declares it."""
+
+    name: str
+    node: Node
+    where: str = ""
+    cloud: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class YamlPool:
-    """One item of a list of pools."""
+    """One pool, quota or container: a map of a file."""
 
     file: YamlFile
     cluster: str
     name: str
     where: str
     root: Node
-    """The cluster's map."""
+    """The cluster's map, or the Kubernetes object."""
     way: tuple[Node, ...]
-    """From the cluster's map down to the pool."""
+    """From there down to the pool's map."""
+    kind: SubjectKind = "pool"
+    resource: str = ""
+    """The cluster type as the resource's name has it, where the file is Terraform's."""
 
     @property
     def node(self) -> Node:
@@ -93,16 +154,16 @@ class YamlPool:
     @property
     def cloud(self) -> str:
         """`cloudType`, or the kind of a Kubernetes object, in small letters."""
-        for key in ("cloudType", "kind"):
-            way = self.file.walk(self.root, key)
-            if way and way[-1].meant.kind == "scalar":
-                return way[-1].meant.value.lower()
-        return ""
+        for key in ("cloudType", "kind") if not self.resource else ():
+            text = self.file.text(self.root, key)
+            if text is not None:
+                return text.lower()
+        return self.resource
 
     @property
     def control_plane(self) -> str:
         """Any of the names that layouts have for it, unless it is plainly false."""
-        for key in ("control_plane", "control_plane_as_worker", "controlPlane", "controlPlaneAsWorker"):
+        for key in _CONTROL_PLANES if self.kind == "pool" else ():
             for value in self.node.meant.values(key):
                 if value.meant.kind != "scalar" or value.meant.value.lower() != "false":
                     return f"{key} is {value.meant.value or 'set'}: a control plane is never resized"
@@ -112,18 +173,34 @@ class YamlPool:
     def problem(self) -> str:
         """Why nothing in this pool may be edited."""
         merge = "it merges other keys by <<" if self.node.meant.values("<<") else ""
-        return self._shared(self.way) or merge or self.control_plane
+        return yaml_paths.shared(self.way, self.file.stream) or merge or self._multiplied or self.control_plane
+
+    @property
+    def _multiplied(self) -> str:
+        keys = [key for key in ("for_each", "count") if self.resource and self.root.meant.values(key)]
+        return f"its resource has {keys[0]}: one block stands for many clusters" if keys else ""
 
     def scalar(self, key: str) -> Scalar | None:
-        """The value at a key of the pool."""
-        way = self.file.walk(self.node, key)
-        if not way and self.node.meant.values("<<"):
-            raise Refused(f"{self.file.path}: line {self.line}: {self.where}.{key} may come from a merge (<<); write it out")
-        return self._located(way) if way else None
+        """The value at a key of the pool, also inside a text (`values: |`) that itself is YAML."""
+        steps = parse(key)
+        way = yaml_paths.walk(self.node, steps, self.file.path)
+        if steps and len(way) == len(steps):
+            return yaml_paths.located(way, self.file.stream)
+        last = way[-1] if way else self.node
+        if last.meant.values("<<"):
+            raise Refused(f"{self.file.path}: line {last.line}: {self.where}.{key} may come from a merge (<<); write it out")
+        is_text = bool(way) and last.meant.kind == "scalar" and last.meant.style != ""
+        return self._inside(way, steps[len(way) :]) if is_text else None
+
+    def _inside(self, way: tuple[Node, ...], steps: tuple[Step, ...]) -> Scalar | None:
+        problem = yaml_paths.shared(way, self.file.stream) or yaml_paths.marked(way[-1])
+        if problem:
+            raise Refused(f"{self.file.path}: line {way[-1].line}: the text there is not edited: {problem}")
+        return embedded.scalar(embedded.from_block(way[-1], self.file.stream, self.file.path), steps, self.file.path)
 
     def labels(self) -> Mapping[str, str]:
         """`additional_labels`, however the layout's family spells it."""
-        for key in ("additional_labels", "additionalLabels"):
+        for key in _LABELS:
             for value in self.node.meant.values(key):
                 return {k.meant.value: v.meant.value for k, v in value.meant.pairs()}
         return {}
@@ -131,57 +208,10 @@ class YamlPool:
     def taints(self) -> tuple[str, ...]:
         """`taints` as key=value:effect."""
         items = [item for value in self.node.meant.values("taints") for item in value.meant.children if item.meant.kind == "map"]
-        return tuple("{}={}:{}".format(*(self._text(item, key) for key in ("key", "value", "effect"))) for item in items)
-
-    def _text(self, node: Node, key: str) -> str:
-        way = self.file.walk(node, key)
-        return way[-1].meant.value if way else ""
-
-    def _shared(self, way: tuple[Node, ...]) -> str:
-        """Editing a shared node would change every place that refers to it."""
-        for node in way:
-            if node.kind == "alias":
-                return f"line {node.line} is the alias *{node.anchor}"
-            if node.anchor in self.file.stream.aliased:
-                return f"line {node.line} has the anchor &{node.anchor}, which other places refer to"
-        return ""
-
-    def _located(self, way: tuple[Node, ...]) -> Scalar:
-        node, stream = way[-1], self.file.stream
-        width = _QUOTES.get(node.style, 0)
-        start, end = stream.mark + node.start + width, stream.mark + node.end - width
-        problem = self._shared(way) or _unwritable(node, stream.text[start:end])
-        begin = len(stream.text[:start].encode())
-        return Scalar(
-            value=node.meant.value,
-            start=begin,
-            end=begin + len(stream.text[start:end].encode()),
-            token=node.token,
-            line=node.line,
-            is_literal=node.meant.kind == "scalar" and not _is_template(node.meant.value),
-            problem=problem,
-        )
-
-
-def _is_template(value: str) -> bool:
-    return any(mark in value for mark in ("${", "%{", "{{"))
-
-
-def _unwritable(node: Node, written: str) -> str:
-    """Why the bytes of this node may not be replaced; "" = they may."""
-    if node.kind != "scalar":
-        return f"it is a {node.kind}, not one value"
-    if node.anchor is not None:
-        return f"it has the anchor &{node.anchor}"
-    if node.tag is not None:
-        return f"it has the tag {node.tag}"
-    if _is_template(node.value):
-        return "it is a template expression; change it where its value comes from"
-    if node.style not in _QUOTES or written != node.value or "\n" in written:
-        return "it is written over several lines or with escapes"
-    return ""
+        return tuple("{}={}:{}".format(*(self.file.text(item, key) or "" for key in ("key", "value", "effect"))) for item in items)
 
 
 def read(content: bytes, path: str) -> YamlFile:
-    """Parse a YAML file. BadInput names the file and line."""
-    return YamlFile(path, yaml_nodes.parse(content, path))
+    """Parse a YAML or JSON file. BadInput names the file and line."""
+    is_json = path.lower().endswith(".json")
+    return YamlFile(path, json_nodes.parse(content, path) if is_json else yaml_nodes.parse(content, path))

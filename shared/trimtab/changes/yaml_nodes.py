@@ -73,35 +73,36 @@ class Stream:
     aliased: frozenset[str]
 
 
-def parse(content: bytes, path: str) -> Stream:
-    """Parse a YAML file. BadInput names the file and line."""
+def parse(content: bytes, path: str, *, first_line: int = 1) -> Stream:
+    """Parse a YAML file, or a text that begins at some line of one. BadInput names the file and line."""
     try:
         text = checked_size(content, path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: byte {error.start}: not UTF-8; save it as UTF-8") from None
     mark = 1 if text.startswith(_BOM) else 0
-    builder = _Builder(path)
-    for event in _events(text[mark:], path):
+    builder = _Builder(path, first_line)
+    for event in _events(text[mark:], path, first_line):
         builder.take(event)
     return Stream(text, mark, tuple(builder.roots), tuple(builder.tokens), frozenset(builder.aliased))
 
 
-def _events(text: str, path: str) -> Iterator[Any]:
+def _events(text: str, path: str, first_line: int) -> Iterator[Any]:
     try:
         parser = CParser(text)
         while parser.check_event():
             yield parser.get_event()
     except YAMLError as error:
         problem_mark = getattr(error, "problem_mark", None)
-        line = f" line {problem_mark.line + 1}:" if problem_mark is not None else ""
+        line = f" line {problem_mark.line + first_line}:" if problem_mark is not None else ""
         raise BadInput(f"{path}:{line} not YAML: {getattr(error, 'problem', None) or 'unreadable characters'}") from None
 
 
 class _Builder:
     """Events in, nodes and tokens out; no recursion, because depth is the writer's choice."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, first_line: int) -> None:
         self.path = path
+        self.first_line = first_line
         self.roots: list[Node] = []
         self.tokens: list[Token] = []
         self.aliased: set[str] = set()
@@ -130,7 +131,8 @@ class _Builder:
     def _node(self, kind: str, event: Any, *, value: str = "", style: str = "") -> Node:
         start, end = event.start_mark, event.end_mark
         anchor = event.anchor
-        node = Node(kind, start.index, end.index, start.line + 1, len(self.tokens) - 1, anchor, getattr(event, "tag", None), value, style)
+        line, tag = start.line + self.first_line, getattr(event, "tag", None)
+        node = Node(kind, start.index, end.index, line, len(self.tokens) - 1, anchor, tag, value, style)
         if anchor is not None and kind != "alias":
             self._anchors[anchor] = node
         return node

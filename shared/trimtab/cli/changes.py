@@ -2,11 +2,11 @@
 
 import secrets
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from trimtab.cli.edit import edit
 from trimtab.cli.findings import only, print_first, print_whole
 from trimtab.cli.findings_form import as_json
 from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
@@ -18,7 +18,7 @@ from trimtab.flow.life import STREAMS, Life, fold
 from trimtab.flow.merge import Decision, decide
 from trimtab.flow.propose import Plan, analyze_cluster, latest_analyses, open_run, plan, plan_of
 from trimtab.ports import Ports
-from trimtab.records import FieldChange, Layout, Person, ProposalId
+from trimtab.records import Person, ProposalId
 
 ProposalArgument = Annotated[str, typer.Argument(metavar="ID", help="prop-…")]
 AsOption = Annotated[str, typer.Option("--as", help="who decides: a person's id in owners.yaml; file:// stores only")]
@@ -159,48 +159,3 @@ def _person(who: str, session: Session, life: Life) -> Person:
         if person.id == who:
             return person
     raise Refused(f"--as {who}: owners.yaml lists {', '.join(person.id for person in people) or 'nobody'}")
-
-
-def edit(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    pool: Annotated[str, typer.Option("--pool", help="name of the pool")],
-    changes: Annotated[
-        list[str], typer.Argument(metavar="key=value...", help="fields to set: count, min, max, instance_type, capacity_type")
-    ],
-    cluster: Annotated[str, typer.Option("--cluster", help="name of the cluster, where a file holds several")] = "",
-    layout: Annotated[
-        Path | None,
-        typer.Option("--layout", help="YAML with one layout, as in .trimtab/config.yaml; without it the known shapes are tried"),
-    ] = None,
-    write: Annotated[bool, typer.Option("--write", help="write the file")] = False,
-) -> None:
-    """Show, and with --write make, one edit."""
-    from trimtab.changes import edit_by_hand
-
-    wanted = tuple(_change(text) for text in changes)
-    planned = edit_by_hand(file.read_bytes(), file.name, pool, cluster, wanted, _layouts(layout))
-    sys_stdout(planned.diff)
-    if write:
-        partial = file.with_name(file.name + ".trimtab-partial")
-        partial.write_bytes(planned.content)
-        partial.replace(file)
-
-
-def _change(text: str) -> FieldChange:
-    field, found, value = text.partition("=")
-    if not found or field not in ("count", "min", "max", "instance_type", "capacity_type", "cpu_cores", "memory_mib", "gpu_limit"):
-        raise BadInput(f"{text}: expected field=value with a field of count, min, max, instance_type, capacity_type")
-    return FieldChange(field=field, old="", new=value)  # type: ignore[arg-type]
-
-
-def _layouts(path: Path | None) -> tuple[Layout, ...]:
-    if path is None:
-        return ()
-    from trimtab.policy.rules import parse_layout
-
-    return (parse_layout(path.read_bytes(), path.name),)
-
-
-def sys_stdout(text: str) -> None:
-    """Text as it is: a diff's bytes are the answer."""
-    typer.echo(text, nl=not text.endswith("\n"))

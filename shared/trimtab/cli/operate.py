@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from trimtab import wiring
+from trimtab.adapters.starter import ForgeName, grants, write_starter
 from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
 from trimtab.cli.output import print_json, print_table, say
 from trimtab.cli.session import acting, deciding, functions_of, reading
@@ -142,10 +143,12 @@ def invoke(
         raise Refused(f"{event}: {'; '.join(map(str, answer['outcomes']))}")
 
 
-def init(folder: Annotated[Path, typer.Argument(help="a new or empty folder")]) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(help="a new or empty folder")],
+    forge: Annotated[ForgeName | None, typer.Option("--forge", help="github or gitlab: only its CI and its steps (default: both)")] = None,
+) -> None:
     """Write the starter and say who must grant what."""
-    from trimtab.adapters.starter import GRANTS, write_starter
-
-    for path in write_starter(folder):
+    for path in write_starter(folder, forge):
         typer.echo(str(path))
-    say(GRANTS)
+    for line in ("", *grants(forge).splitlines()):
+        say(line)

@@ -1,0 +1,5 @@
+module "only" {
+  source  = "./cluster"
+  name    = "module-gke"
+  workers = 5
+}
