@@ -100,9 +100,17 @@ def on_spark(ports: Ports, spark: "SparkSession") -> Iterator[Ports]:
 def forge_of(settings: Settings) -> Forge:
     """The forge of the named repos; one deployment speaks to one kind."""
     kinds = {repository.forge for repository in settings.repositories}
+    if kinds == {"github"}:
+        from trimtab.adapters.github import GitHubForge
+
+        return GitHubForge.of(settings)
     if kinds <= {"local"}:
         return LocalForge({repository.id: Path(repository.location) for repository in settings.repositories})
-    raise BadInput(f"settings.repositories: no adapter for {', '.join(sorted(kinds - {'local'}))} in this version; use a local repo")
+    if kinds == {"gitlab"}:
+        from trimtab.adapters.gitlab import GitLabForge
+
+        return GitLabForge.of(settings)
+    raise BadInput(f"settings.repositories: {' and '.join(sorted(kinds))} side by side; one deployment speaks to one kind of forge")
 
 
 def scratch_directory(settings: Settings) -> Path:

@@ -42,7 +42,9 @@ class KubernetesApi:
         except ImportError:
             raise BadInput("--kube: the Kubernetes client is not installed; install trimtab[kube]") from None
         from urllib3 import Retry
-        from yaml import YAMLError  # type: ignore[import-untyped]
+
+        # Only the class of what the Kubernetes client raises; nothing is read with it.
+        from yaml import YAMLError  # type: ignore[import-untyped]  # noqa: TID251
 
         settings = client.Configuration()
         try:

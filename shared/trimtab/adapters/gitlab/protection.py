@@ -1,0 +1,204 @@
+"""What a project's own rules do, as far as GitLab shows them; what it does not show is no protection. Pure.
+
+On GitLab a commit status is display: every Developer may set every status of every commit. So no status is ever "our required check".
+What stands in for it is the right to merge itself: where the merger, and nobody else, may merge into the branch, nothing lands that our
+gate did not let through.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from trimtab.adapters.gitlab.protocol import DEVELOPER, MAINTAINER, ApprovalRule, ApprovalSettings, Level, Project, Protection, User
+from trimtab.records import ForgeRules
+
+OURS = "trimtab/"
+CODEOWNERS = ("CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
+"""Where GitLab looks, in its order; the first one counts."""
+CONFIG = ".trimtab/policy.yaml"
+_FAST_FORWARD = "ff"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What could be read; None = GitLab, or its tier, does not say."""
+
+    branch: str
+    project: Project
+    writer: User
+    merger: User | None
+    merger_level: int
+    protections: Sequence[Protection] | None
+    settings: ApprovalSettings | None
+    approval_rules: Sequence[ApprovalRule] | None
+    code_owners: str | None
+
+
+def forge_rules(seen: Seen) -> ForgeRules:
+    """The rules in our words, each that falls short said in a sentence."""
+    here = [rule for rule in seen.protections or () if matches(rule.name, seen.branch)]
+    return ForgeRules(
+        requires_review=_requires_review(seen, here),
+        requires_our_check=_only_we_merge(seen, here),
+        catches_moved_base=catches_moved_base(seen.project),
+        may_bypass=bool(list(_bypasses(seen, here))),
+        protects_config=_protects_config(seen, here),
+        guards_our_branches=_guards_our_branches(seen),
+        voids_old_approvals=seen.settings.voids_old_approvals if seen.settings else False,
+        has_merge_queue=seen.project.merge_trains_enabled is True,
+        is_archived=seen.project.archived,
+        details=tuple(_details(seen, here)),
+    )
+
+
+def catches_moved_base(project: Project) -> bool:
+    """A fast-forward fails where the branch moved; a train merges on the pipeline of what it merges. Anything else merges regardless."""
+    return project.merge_method == _FAST_FORWARD or project.merge_trains_enabled is True
+
+
+# ── The default branch ───────────────────────────────────────────────────────────────────────────────────────────────
+def _only_we_merge(seen: Seen, here: Sequence[Protection]) -> bool:
+    """The right to merge is the merger's alone, and nobody may push past it."""
+    if seen.merger is None or not here or any(not level.is_nobody for rule in here for level in rule.push_access_levels):
+        return False
+    levels = [level for rule in here for level in rule.merge_access_levels if not level.is_nobody]
+    return bool(levels) and all(level.user_id == seen.merger.id for level in levels) and _asks_for_pipeline(seen.project)
+
+
+def _asks_for_pipeline(project: Project) -> bool:
+    return project.only_allow_merge_if_pipeline_succeeds is True and project.allow_merge_on_skipped_pipeline is not True
+
+
+def _bypasses(seen: Seen, here: Sequence[Protection]) -> Iterator[str]:
+    """Everything that lets one of our tokens do more than its part, or anybody push past a merge request."""
+    if not here:
+        yield f"{seen.branch} is not known to be protected"
+    pushers = [level for rule in here for level in rule.push_access_levels if not level.is_nobody]
+    if pushers or any(not rule.push_access_levels for rule in here):
+        yield f"pushing to {seen.branch} is allowed to {_people(pushers)}; set it to no one"
+    if any(rule.allow_force_push for rule in here):
+        yield f"force push is allowed on {seen.branch}"
+    if seen.project.access_level != DEVELOPER:
+        yield f"the writer's token has role {seen.project.access_level or 'unknown'}, not Developer ({DEVELOPER})"
+    if any(_lets(level, seen.writer, DEVELOPER) for rule in here for level in rule.merge_access_levels):
+        yield f"the writer may merge into {seen.branch}; only the merger's part is to merge"
+    if seen.merger is not None and seen.merger_level > MAINTAINER:
+        yield f"the merger's token has role {seen.merger_level}, more than Maintainer ({MAINTAINER})"
+    if seen.merger is not None and seen.merger.id == seen.writer.id:
+        yield "writer and merger are one user"
+
+
+def _lets(level: Level, user: User, role: int) -> bool:
+    """True where a level lets that user in, or a group that may hold them."""
+    by_role = level.access_level is not None and 0 < level.access_level <= role and level.user_id is None and level.deploy_key_id is None
+    return level.user_id == user.id or level.group_id is not None or by_role
+
+
+def _requires_review(seen: Seen, here: Sequence[Protection]) -> bool:
+    asked = [rule.approvals_required for rule in seen.approval_rules or ()]
+    asked += [seen.settings.approvals_before_merge or 0] if seen.settings else []
+    return any(asked) or (any(rule.code_owner_approval_required for rule in here) and owns(seen.code_owners or "", ""))
+
+
+def _protects_config(seen: Seen, here: Sequence[Protection]) -> bool:
+    """Code owners are asked on this branch, `.trimtab/` is theirs, and nobody pushes past them."""
+    is_asked = any(rule.code_owner_approval_required for rule in here)
+    is_closed = bool(here) and all(level.is_nobody for rule in here for level in rule.push_access_levels)
+    return is_asked and is_closed and owns(seen.code_owners or "", CONFIG)
+
+
+# ── Our own branches ─────────────────────────────────────────────────────────────────────────────────────────────────
+def _guards_our_branches(seen: Seen) -> bool | None:
+    """One pattern covers `trimtab/…`, and no pattern that matches such a branch lets anybody in but the writer."""
+    if seen.protections is None:
+        return None
+    covering = [rule for rule in seen.protections if _covers(rule.name)]
+    touching = [rule for rule in seen.protections if _touches(rule.name)]
+    levels = [level for rule in touching for level in (*rule.push_access_levels, *rule.merge_access_levels) if not level.is_nobody]
+    return bool(covering) and all(level.user_id == seen.writer.id for level in levels)
+
+
+def _covers(pattern: str) -> bool:
+    return pattern.endswith("*") and pattern.count("*") == 1 and OURS.startswith(pattern[:-1])
+
+
+def _touches(pattern: str) -> bool:
+    literal = pattern.partition("*")[0]
+    return literal.startswith(OURS) or ("*" in pattern and OURS.startswith(literal))
+
+
+def matches(pattern: str, branch: str) -> bool:
+    """GitLab's own reading of a protected branch's name: `*` is anything, slashes too."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), branch, re.DOTALL) is not None
+
+
+# ── CODEOWNERS ───────────────────────────────────────────────────────────────────────────────────────────────────────
+_SECTION = re.compile(r"(?P<optional>\^)?\[[^\]]+\](?:\[\d+\])?(?P<owners>.*)")
+
+
+def owns(text: str, path: str) -> bool:
+    """True where a section that is not optional gives the path an owner; "" asks for any owner at all.
+
+    In each section the last line that matches decides; a line without owners of its own has the section's.
+    """
+    found, is_optional, default = False, False, False
+    decided = False
+    for line in (raw.strip() for raw in text.splitlines()):
+        section = _SECTION.fullmatch(line)
+        if section is not None:
+            found, decided = found or decided, False
+            is_optional, default = section["optional"] is not None, _has_owner(section["owners"].split())
+        elif line and not line.startswith("#") and not is_optional:
+            pattern, *owners = line.replace(r"\ ", "\0").split()
+            if not path or _fits(pattern.replace("\0", " ").removeprefix("!"), path):
+                decided = not pattern.startswith("!") and (_has_owner(owners) or default)
+    return found or decided
+
+
+def _has_owner(words: Iterable[str]) -> bool:
+    return any("@" in word for word in words)
+
+
+def _fits(pattern: str, path: str) -> bool:
+    """A CODEOWNERS pattern as GitLab reads it: from the root where it starts with a slash, else at any depth; a folder holds all below."""
+    rooted = pattern if pattern.startswith("/") else f"/**/{pattern}"
+    whole = f"{rooted}**/*" if rooted.endswith("/") else rooted
+    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", whole)
+    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.fullmatch("".join(meaning.get(piece, re.escape(piece)) for piece in pieces), f"/{path}") is not None
+
+
+# ── For people ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def _details(seen: Seen, here: Sequence[Protection]) -> Iterator[str]:
+    yield f"merge method: {'merge train' if seen.project.merge_trains_enabled else seen.project.merge_method or 'unknown'}"
+    yield from _bypasses(seen, here)
+    if not _only_we_merge(seen, here):
+        yield (
+            "a commit status proves nothing on GitLab, so nothing merges by itself unless pushing is for no one, only the merger may "
+            f"merge into {seen.branch}, and pipelines must succeed"
+        )
+    if not catches_moved_base(seen.project):
+        yield "a merge commit is made whatever the branch holds by then; fast-forward merges or a merge train would catch that"
+    if not _asks_for_pipeline(seen.project):
+        yield "pipelines need not succeed here"
+    if seen.settings is None or not seen.settings.voids_old_approvals:
+        yield (
+            "approvals on GitLab name no commit, and count only where a push removes them and neither author nor committers may approve; "
+            "here they do not count"
+        )
+    if not _protects_config(seen, here):
+        yield "code owners are not known to be asked about .trimtab/ (GitLab Premium: code owner approval on the protected branch)"
+    if not _guards_our_branches(seen):
+        yield "trimtab/* is not known to be protected for the writer alone, so names and mails on its commits prove nothing"
+    yield "who pushed a commit is known from GitLab's push events; administrators and rules of a parent group are not shown by the API"
+
+
+def _people(levels: Sequence[Level]) -> str:
+    named = {
+        f"user {level.user_id}" if level.user_id else
+        f"group {level.group_id}" if level.group_id else
+        f"deploy key {level.deploy_key_id}" if level.deploy_key_id else
+        f"role {level.access_level}"
+        for level in levels
+    }  # fmt: skip
+    return ", ".join(sorted(named)) or "nobody knows whom"
