@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SPARK := .venv/.spark
+FORGES := tests/forges/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo test check focus bench accuracy golden e2e lock serve clean
+.PHONY: help setup spark demo test check focus bench accuracy golden security e2e lock serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +25,13 @@ $(SPARK): $(READY) requirements-spark.txt
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --require-hashes -r requirements-spark.txt && touch $@; \
 	else echo "NO JAVA HERE: what runs on Spark is skipped; install openjdk-17-jre-headless to run it"; fi
 
+# What GitHub publishes about its API, by hash and without scripts; only the two documents that are read are kept, of 400 MB.
+$(FORGES): tests/forges/package.json tests/forges/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  (cd tests/forges && npm ci --ignore-scripts --no-audit --no-fund --silent) && \
+	  find tests/forges/node_modules/@octokit/openapi/generated -type f ! -name api.github.com.json -delete && touch $@; \
+	else echo "NO NPM HERE: what needs GitHub's published description is skipped; install nodejs and npm to run it"; fi
+
 spark: $(SPARK) ## add Apache Spark to .venv, where Java 17 is
 
 setup: $(READY) ## build .venv from the hash-locked requirements
@@ -34,7 +42,7 @@ demo: $(READY) ## the whole loop on the bundled estate, offline
 serve: $(READY) ## the local page over the demo's store
 	$(BIN)/trimtab serve
 
-test: $(SPARK) ## all tests; what is skipped is listed with its reason
+test: $(SPARK) $(FORGES) ## all tests; what is skipped is listed with its reason
 	$(BIN)/python -m tests.focus.environment
 	$(BIN)/python -m pytest -n auto --dist loadscope -p no:cacheprovider
 
@@ -50,10 +58,13 @@ e2e: $(READY) ## the demo, killed and repeated, and the page in a real browser
 golden: $(READY) ## write the golden texts anew; read the diff before you commit it
 	TRIMTAB_GOLDEN=write $(BIN)/python -m pytest -q -p no:cacheprovider tests/golden
 
+security: $(READY) ## write docs/security.md from the tests that prove its rows
+	$(BIN)/python -m tests.security.page
+
 focus: $(READY) ## the official FOCUS validator over the demo's months (Python 3.12; where there is none, that is said loudly)
 	$(BIN)/python -m tests.focus.estate
 
-bench: $(READY) ## one JSON line per measured row: ratios taken in one run
+bench: $(READY) $(FORGES) ## one JSON line per measured row: ratios taken in one run
 	$(BIN)/python tests/bench/run.py
 
 accuracy: $(READY) ## measure the models on held-out data and write docs/accuracy.md

@@ -24,6 +24,7 @@ def session(folder: Path) -> Iterator[DuckDbSession]:
         yield session
 
 
+@pytest.mark.security(15)
 @pytest.mark.parametrize(
     "sql",
     [

@@ -314,6 +314,7 @@ def test_an_identity_that_google_does_not_give_is_upstream(account: tuple[dict[s
         next(identity.auth_flow(httpx.Request("GET", "https://monitoring.googleapis.com/")))
 
 
+@pytest.mark.security(14)
 def test_a_google_token_goes_to_google_alone() -> None:
     with pytest.raises(BadInput, match=r"monitoring\.googleapis\.com only"):
         metrics_of(settings(MetricsEndpoint(cluster_uid=UID, url="https://evil.test/v1", auth="google")), UID)
@@ -325,6 +326,7 @@ def test_a_google_token_goes_to_google_alone() -> None:
 URL = "https://thanos.example"
 
 
+@pytest.mark.security(18)
 @pytest.mark.parametrize(
     "other",
     [

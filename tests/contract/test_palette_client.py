@@ -352,6 +352,7 @@ def test_a_reading_of_the_tenant_serves_for_a_minute_and_one_cluster_is_always_r
     assert len(world.seen) == 3 * asked
 
 
+@pytest.mark.security(14)
 def test_a_redirect_is_not_followed_with_the_key() -> None:
     world = World(before=lambda _: httpx.Response(302, headers={"location": "https://evil.test/"}))
 

@@ -62,6 +62,7 @@ def test_both_readers_refuse(environ: dict[str, str]) -> None:
             read(environ)
 
 
+@pytest.mark.security(1)
 @pytest.mark.parametrize("secret", ["", "short", "15-characters--"])
 def test_a_short_secret_in_the_cloud_counts_as_none(secret: str) -> None:
     assert load_receive_settings({**CLOUD, "TRIMTAB_SLACK_SIGNING_SECRET": secret}).secrets_of("slack") == ()

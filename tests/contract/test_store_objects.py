@@ -64,6 +64,7 @@ def test_a_tenant_sees_its_own_folder_only(place: Place) -> None:
     assert objects.keys("") == ["one/streams/s/0"]
 
 
+@pytest.mark.security(17)
 def test_only_documents_may_be_overwritten(place: Place) -> None:
     objects = place.open()
     objects.publish("docs/a.json", b"1")
@@ -74,6 +75,7 @@ def test_only_documents_may_be_overwritten(place: Place) -> None:
         objects.publish("streams/s/0", b"x")
 
 
+@pytest.mark.security(17)
 def test_the_record_is_never_deleted(place: Place) -> None:
     objects = place.open()
     objects.create("inbox/clock/t", b"")

@@ -81,6 +81,7 @@ def test_what_waits_never_expires(place: Place) -> None:
     assert inbox.objects.keys("") == ["inbox/x/waits"]
 
 
+@pytest.mark.security(31)
 @pytest.mark.parametrize("key", ["slack/x", "streams/a/0000000000", "inbox/../streams/a/0000000000", "inbox/", "inbox/slack/é"])
 def test_an_inbox_key_never_leaves_the_inbox(near: Place, key: str) -> None:
     with pytest.raises(BadInput):
@@ -179,6 +180,7 @@ def test_a_document_that_is_not_json_is_broken_and_named(place: Place) -> None:
 
 
 # ── The run permit ───────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(21)
 def test_without_a_permit_nothing_may_write(place: Place) -> None:
     assert place.state().permit.stop_reason() == "no run permit: an operator must resume first"
 
@@ -194,6 +196,7 @@ def test_a_stop_holds_until_somebody_resumes(place: Place) -> None:
     assert permit.stop_reason() is None
 
 
+@pytest.mark.security(21)
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -218,6 +221,7 @@ def test_a_malformed_permit_is_a_stop(near: Place, body: bytes, reason: str) -> 
     assert "even so" in str(permit.stop_reason())
 
 
+@pytest.mark.security(21)
 def test_an_object_that_is_no_permit_is_a_stop(place: Place) -> None:
     permit = place.state().permit
     permit.resume("platform-owner", "first start", AT)
@@ -226,6 +230,7 @@ def test_an_object_that_is_no_permit_is_a_stop(place: Place) -> None:
     assert "not a numbered permit" in str(permit.stop_reason())
 
 
+@pytest.mark.security(21)
 @pytest.mark.parametrize("outage", ["forbidden", "silent"])
 def test_a_permit_that_cannot_be_read_is_a_stop(lossy: tuple[Place, Relay], outage: Outage) -> None:
     place, relay = lossy
@@ -277,6 +282,7 @@ def test_the_ledger_may_have_a_place_of_its_own(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.security(36)
 def test_a_tenant_never_sees_another(tmp_path: Path) -> None:
     one, two = (open_state(Settings(tenant=name, store=f"file://{tmp_path}"), nonce=nonces(name)) for name in ("one", "two"))
     one.inbox.put("inbox/x/1", b"")

@@ -158,6 +158,7 @@ def test_what_is_no_entry_does_not_belong_below_streams(near: Place, key: str) -
 
 
 # ── Seals ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(16)
 def test_a_cut_tail_is_named_by_the_seal_that_saw_it(anywhere: Tampered) -> None:
     anywhere.ledger.seal("2026-03-01", AT)
     anywhere.cut("streams/a/0000000003")
@@ -178,6 +179,7 @@ def test_a_tail_cut_before_the_seal_of_the_day_but_after_another_is_named(book: 
     assert "seals/2026-03-01.0001" in found.problem
 
 
+@pytest.mark.security(16)
 def test_a_deleted_stream_is_named(book: Tampered) -> None:
     book.ledger.seal("2026-03-01", AT)
     book.cut("streams/deep/b/0000000000")
@@ -187,6 +189,7 @@ def test_a_deleted_stream_is_named(book: Tampered) -> None:
     assert "the whole stream was deleted" in found.problem
 
 
+@pytest.mark.security(16)
 def test_a_stream_rebuilt_from_start_to_end_is_named_by_an_old_seal(book: Tampered) -> None:
     book.ledger.seal("2026-03-01", AT)
     after: Entry | None = None
@@ -280,6 +283,7 @@ def test_a_seal_needs_a_day(book: Tampered, day: str) -> None:
 
 
 # ── Slots and claims ─────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(16)
 def test_a_deleted_slot_is_named(anywhere: Tampered) -> None:
     """Whoever deletes a claim gets one more merge out of the day."""
     for holder in ("p1", "p2"):

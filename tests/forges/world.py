@@ -3,7 +3,7 @@
 Three worlds fit this: bare repositories on disk, a GitHub and a GitLab that speak real HTTP over bare repositories.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -42,9 +42,11 @@ class Fault:
     """A piece of "METHOD path" ("PUT", "/merge", "/graphql createCommitOnBranch")."""
     when: Literal["before", "after"]
     """before: nothing happened; after: the effect is there and the answer is lost."""
-    how: Literal["500", "502", "drop", "403-secondary", "429", "429-bare", "401-expired"] = "502"
-    """drop: the connection closes without an answer."""
+    how: Literal["500", "502", "drop", "403-secondary", "429", "429-bare", "401-expired", "409-lock"] = "502"
+    """drop: the connection closes without an answer. 409-lock: GitLab works on the same thing just now."""
     times: int = 1
+    skip: int = 0
+    """How many matching requests pass unharmed first."""
 
 
 class ForgeWorld(Protocol):
@@ -91,3 +93,32 @@ class ForgeWorld(Protocol):
     @property
     def violations(self) -> Sequence[str]:
         """Requests and answers that the forge's published description does not allow; a test that leaves one fails."""
+
+    def end(self) -> None:
+        """Stop whatever runs for this world."""
+
+
+class RemoteWorld(ForgeWorld, Protocol):
+    """A forge over HTTP, with what only happens there."""
+
+    def before_next(self, match: str, act: Callable[[], object]) -> None:
+        """Somebody is quicker: `act` happens just before the next request that matches, as in `Fault`."""
+
+    def open_from_fork(self, branch: str, files: Mapping[str, bytes], title: str, login: str = READER) -> int:
+        """A person forks the repo, pushes a branch there and opens a pull request from it to main; its number."""
+
+    def set_draft(self, number: int, *, is_draft: bool) -> None:
+        """Somebody turns a pull request into a draft, or back."""
+
+    def set_status(self, commit: str, context: str, state: Literal["success", "failure", "pending"], login: str = OWNER) -> None:
+        """Whoever may push says something of a commit."""
+
+    def archive(self) -> None:
+        """The repo is archived: read only from here on."""
+
+    def expire_tokens(self) -> None:
+        """Tokens that were handed out for a while are no longer taken; where they are not, nothing happens."""
+
+    @property
+    def fired(self) -> Sequence[object]:
+        """What the forge would have acted on in our texts: closing words, mentions, commands."""
