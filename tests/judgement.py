@@ -142,14 +142,21 @@ def finding(**changes: Any) -> Finding:
     return replace(whole, **changes)
 
 
+def diff(*changes: tuple[str, str, str]) -> str:
+    """What the change looks like in a file of that shape."""
+    lines = [f"-    {key.rpartition('.')[2]}: {old}\n+    {key.rpartition('.')[2]}: {new}\n" for key, old, new in changes]
+    return f"@@ -11,{len(lines)} +11,{len(lines)} @@\n{''.join(lines)}"
+
+
 def edit(*changes: tuple[str, str, str], path: str = "clusters/dev/dev-east.yaml") -> PlannedEdit:
+    changes = changes or (("node_groups[1].count", "6", "5"),)
     return PlannedEdit(
         path=path,
         base_blob="b10b" * 10,
         new_blob="b10c" * 10,
         content=b"name: dev-east\n",
-        changes=changes or (("node_groups[1].count", "6", "5"),),
-        diff="-    count: 6\n+    count: 5\n",
+        changes=changes,
+        diff=diff(*changes),
     )
 
 
@@ -175,7 +182,14 @@ def cluster(*pools: Pool, **changes: Any) -> Cluster:
     return replace(whole, **changes)
 
 
-RULES = ForgeRules(requires_review=False, requires_our_check=True, catches_moved_base=True, may_bypass=False, protects_config=True)
+RULES = ForgeRules(
+    requires_review=False,
+    requires_our_check=True,
+    catches_moved_base=True,
+    may_bypass=False,
+    protects_config=True,
+    guards_our_branches=True,
+)
 
 
 def pull_request(**changes: Any) -> PullRequest:

@@ -36,6 +36,8 @@ PoolField = Literal[
 """What one change is about: of a pool, of a quota, of a workload's container, of a pool's GPUs, of a volume."""
 Driver = Literal["cpu-seconds", "memory-seconds", "gpu-seconds", "network-bytes", "volume-bytes"]
 """What of their usage shared cost can be divided by."""
+FieldUnit = Literal["cores", "millicores", "bytes", "mib", "gib", "pieces", "quantity"]
+"""How a file writes an amount: as a plain number of these, or as a Kubernetes quantity ("8Gi", "500m")."""
 SubjectKind = Literal["pool", "namespace", "workspace", "virtual-cluster", "workload", "volume"]
 
 
@@ -776,6 +778,26 @@ class Issue:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlanOutcome:
+    """What the repo's own plan says that merging `head` would do."""
+
+    head: CommitSha
+    by: str
+    at: datetime | None
+    """When it was said; None = the forge does not say."""
+    adds: int
+    changes: int
+    destroys: int
+    """Resources deleted or replaced."""
+    deleted: tuple[str, ...] = ()
+    """Addresses, where the plan names any."""
+    replaced: tuple[str, ...] = ()
+    clusters_lost: tuple[str, ...] = ()
+    """Addresses of whole clusters among them."""
+    is_failed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Merged:
     """It is merged, as `commit`."""
 
@@ -1012,19 +1034,39 @@ class Outcome:
 # ── The rules of a tenant (`.trimtab/`, read at one commit of the default branch) ────────────────────────────────────
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """Where one kind of file says what a pool is, as key paths; Palette has no official YAML shape."""
+    """Where one kind of file says what a pool, a quota or a container is, as key paths; Palette has no official YAML shape."""
 
     name: str
     files: tuple[str, ...]
-    """Globs (`clusters/**/*.yaml`)."""
-    cluster: str
-    """Key path of the cluster's name, "name"; or "" where the root is a list of clusters that each have `name`."""
-    pools: str
-    """Key path of the list of pools, "node_groups" or "spec.forProvider.machinePool"."""
-    pool_name: str
+    """Globs (`clusters/**/*.yaml`); `{cluster}` and `{namespace}` stand for what that part of the path names."""
+    cluster: str = ""
+    """Key path of the cluster's name, "name"; "*" = what these files declare belongs to no one cluster (a workspace); "" where the path
+    or `cluster_name` says it, else where the root is a list of clusters that each have `name`."""
+    cluster_name: str = ""
+    """The one cluster that all these files are for, where neither they nor their paths say it."""
+    pools: str = ""
+    """Key path of the list of pools, "node_groups" or "spec.forProvider.machinePool"; "" = the document itself is the one thing, or
+    the list of them."""
+    pool_name: str = ""
+    """Key path of its name inside each."""
+    pool: str = ""
+    """The name of the one thing that these files are about, where they do not say it: "inference/Deployment/llm/server"."""
+    kind: SubjectKind = "pool"
+    """What it is that is found there."""
+    object: str = ""
+    """The kind of Kubernetes object to look for, "ResourceQuota"; "workload" = every container of Deployments, Jobs and their like."""
     fields: Mapping[PoolField, str]
     """Field → key inside a pool. A field that is not here is one the repo's Terraform does not consume: never edited."""
+    units: Mapping[PoolField, FieldUnit] = field(default_factory=dict)
+    """Field → how the file writes it, where that is not what is usual for the field."""
     delivery: Literal["apply-on-push", "atlantis", "hcp-terraform", "argo"] = "apply-on-push"
+    plan_author: str = ""
+    """Login whose comments and checks say what a merge would do; anybody else's are only words. "" = nobody's."""
+
+    @property
+    def expects_plan(self) -> bool:
+        """True where a pull request is planned before it merges."""
+        return self.delivery in ("atlantis", "hcp-terraform") or bool(self.plan_author)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1071,9 +1113,12 @@ class Limits:
     """Rate limits and breakers."""
 
     pull_requests_per_hour: int = 4
+    commits_per_hour: int = 12
+    """Pushes to a repo, new ones and those that follow a moved base: each runs every check of the repo."""
     open_at_once: int = 10
     auto_merges_per_day: int = 3
     share_of_pools_per_run: float = 0.34
+    share_of_pools_per_day: float = 0.5
     cool_down_days: int = 7
 
 
@@ -1129,6 +1174,10 @@ class Governance:
     other_costs: tuple[OtherCost, ...] = ()
     allocation: AllocationRules = AllocationRules()
     cost_centers: tuple[CostCenter, ...] = ()
+    labels: tuple[str, ...] = ("trimtab", "cost")
+    """Of every pull request; `{risk}` and `{environment}` stand for their words."""
+    has_dashboard: bool = True
+    """Whether an issue lists what is pending."""
 
 
 # ── What a judge is told ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -1178,11 +1227,19 @@ class Facts:
     """Last merge that touched this pool."""
     share_of_pools: float = 0.0
     """Share of all pools this run proposes to touch."""
+    share_of_pools_today: float = 0.0
+    """Share of all pools that any run of this day proposed to touch."""
     auto_merges_today: int = 0
     open_count: int = 0
     stop_reason: str | None = None
     alerts: tuple[str, ...] = ()
     """Health alerts of its project that came in, and after which nobody has read the project again yet."""
+    plan: PlanOutcome | None = None
+    """What the repo's own plan says of this very head; None = nothing was said, or by nobody who counts."""
+    is_plan_expected: bool = False
+    """The layout says that somebody plans every pull request."""
+    is_plan_author_known: bool = False
+    """And whose word counts."""
     instance_gpus: int | None = None
     """GPUs of one node of the pool, from the catalog; None = unknown, which is never "none"."""
     quota: Quota | None = None

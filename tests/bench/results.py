@@ -33,7 +33,7 @@ class Measured:
     row: str
     what: str
     value: float
-    measure: Literal["ratio", "seconds"] = "ratio"
+    measure: Literal["ratio", "seconds", "calls"] = "ratio"
     bar: float
     aim: float | None
     is_floor: bool = False
@@ -59,7 +59,7 @@ class Measured:
 
     def to_markdown(self) -> str:
         """The row of a table."""
-        sign, unit = ("≥" if self.is_floor else "≤"), ("×" if self.measure == "ratio" else " s")
+        sign, unit = ("≥" if self.is_floor else "≤"), {"ratio": "×", "seconds": " s", "calls": ""}[self.measure]
         aim = "" if self.aim is None else f"{sign} {self.aim:.3g}{unit}"
         answer = "yes" if self.ok else "**no**" + "".join(f"; {reason}" for reason in self.missed)
         return f"| {self.row} | {self.what} | {self.value:.3g}{unit} | {sign} {self.bar:.3g}{unit} | {aim} | {answer} |"

@@ -26,7 +26,8 @@ ROWS: dict[str, Callable[[Options], Row]] = {
     "receive-rps": receive_rows.rate,
     "rightsizing-1000-pools": rightsizing.measure,
     "edit-5000-lines": yaml_edit.measure,
-    "forge-calls": forge_calls.measure,
+    "forge-calls-github": forge_calls.github,
+    "forge-calls-gitlab": forge_calls.gitlab,
 }
 
 

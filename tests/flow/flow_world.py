@@ -54,6 +54,29 @@ node_groups:
     count: 6
     instance_type: m6i.2xlarge
 """
+TERRAFORM = b"""\
+locals {
+  files    = { for path in fileset(path.module, "clusters/**/*.yaml") : path => yamldecode(file("${path.module}/${path}")) }
+  clusters = { for path, cluster in local.files : cluster.name => cluster }
+}
+
+resource "spectrocloud_cluster_eks" "this" {
+  for_each = local.clusters
+  name     = each.value.name
+
+  dynamic "machine_pool" {
+    for_each = each.value.node_groups
+    content {
+      name          = machine_pool.value.name
+      count         = machine_pool.value.count
+      min           = try(machine_pool.value.min, null)
+      max           = try(machine_pool.value.max, null)
+      instance_type = machine_pool.value.instance_type
+    }
+  }
+}
+"""
+"""What reads the clusters' files and makes the clusters: without it a change of theirs could not be sure to do anything."""
 ONE = POLICY.replace(b"rules: []", b"rules:\n  - {name: a-person, when: [{fact: change.field, is: count}], tier: one-approval}")
 TWO = POLICY.replace(b"rules: []", b"rules:\n  - {name: two-people, when: [{fact: change.field, is: count}], tier: two-approvals}")
 FREEZE = ONE + b"freezes: [{name: sale, start: 2026-11-17, end: 2026-11-20}]\n"
@@ -229,6 +252,10 @@ class World:
         (card,) = self.cards()
         return set(re.findall(r'"action_id": "(\w+)"', json.dumps(card.blocks)))
 
+    def said(self) -> list[str]:
+        """Our comments on the one pull request, without the marks that we find them by."""
+        return [re.sub(r"\n\n<!-- trimtab note=\w{20} -->$", "", comment.text) for comment in self.forge.comments(REPO, self.pull().number)]
+
     def main_file(self) -> bytes | None:
         return self.forge.read_file(REPO, self.forge.base_head(REPO, "main"), PATH)
 
@@ -240,7 +267,7 @@ class World:
 def make_world(root: Path, policy: bytes = ONE, *, stage: Stage = Stage.GUARDED, config: bytes = CONFIG, owners: bytes = OWNERS) -> World:
     """A Wednesday morning, and everybody may do what they may."""
     forge = LocalForge({REPO: root / "gitops.git"})
-    tree = {PATH: YAML, **files(config, policy, owners)}
+    tree = {PATH: YAML, "main.tf": TERRAFORM, **files(config, policy, owners)}
     init_bare(root / "gitops.git", tree, "The estate as its teams left it", NOW - timedelta(days=60))
     protect(forge, REPO, Rules(required_checks=(CHECK,), protects_config=True))
     settings = Settings(
@@ -311,7 +338,19 @@ WRITES: Mapping[str, frozenset[str]] = {
     "inbox": frozenset({"put", "finish"}),
     "ledger": frozenset({"append", "claim_slot", "seal"}),
     "documents": frozenset({"publish"}),
-    "forge": frozenset({"commit_files", "open_pull_request", "edit_pull_request", "close_pull_request", "comment", "set_check", "merge"}),
+    "forge": frozenset(
+        {
+            "commit_files",
+            "open_pull_request",
+            "edit_pull_request",
+            "close_pull_request",
+            "comment",
+            "set_check",
+            "merge",
+            "open_issue",
+            "edit_issue",
+        }
+    ),
     "chat": frozenset({"post", "update"}),
 }
 
@@ -377,6 +416,7 @@ def projection(world: World) -> dict[str, object]:
         "merged": (life.merged_by, life.merged_at, world.merges()),
         "pull request": (pull.state, pull.head, _HASH.sub("#", pull.body), pull.title),
         "comments": [comment.text for comment in world.forge.comments(REPO, pull.number)],
+        "issues": len(world.forge.issues(REPO)),
         "checks": [check.conclusion for check in world.forge.checks(REPO, pull.head)],
         "branches": world.forge.git(REPO).run("for-each-ref", "--format=%(refname)").decode().split(),
         "file": world.main_file(),

@@ -56,7 +56,7 @@ def _facts(finding: Finding, root: Path, rules: Governance = RULES) -> Facts:
     place = find_place(gitops_files(), "gitops", rules.layouts, CLUSTER.name, "general")
     content = gitops_files()[place.path]
     layout = layout_of({place.path: content}, place, rules.layouts)
-    edit = plan_edit({place.path: content}, place, layout, finding.changes)
+    edit = plan_edit(gitops_files(), place, layout, finding.changes)
     branch = branch_name(finding.subject, CLUSTER.name)
     head = forge.commit_files("gitops", branch, base, None, {edit.path: edit.content}, "Shrink", PROPOSED)
     assert head is not None

@@ -293,6 +293,7 @@ def test_a_file_that_is_not_whole_is_refused_by_name_and_nothing_is_written(port
     assert [path for path in (tmp_path / "scratch").iterdir() if path.name.startswith("ingest-")] == []
 
 
+@pytest.mark.security(27)
 @pytest.mark.parametrize(
     ("sql", "message"),
     [

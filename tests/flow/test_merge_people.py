@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.flow.flow_world import ONE, PATH, REPO, YAML, World, make_world, shrink
 from tests.judgement import POLICY
 from trimtab.adapters.localforge import Rules, human_commit, human_merge, protect
@@ -31,7 +33,7 @@ def test_a_rejection_closes_the_pull_request_and_is_remembered(tmp_path: Path) -
 
     assert told == "Your reject is recorded; the proposal is rejected."
     assert (world.pull().state, world.buttons()) == ("closed", set())
-    assert [comment.text for comment in world.forge.comments(REPO, 1)] == ["Closed: rejected by `ml-owner`: `needed-soon`."]
+    assert world.said() == ["Closed: rejected by `ml-owner`: `needed-soon`."]
     assert world.life().state is State.REJECTED
     assert "rejected on 2026-11-18 by ml-owner: needed-soon" in world.refused()
 
@@ -153,6 +155,7 @@ def test_a_click_on_a_proposal_that_does_not_exist_is_answered(tmp_path: Path) -
     assert world.answers() == [told]
 
 
+@pytest.mark.security(23)
 def test_the_eleventh_approval_in_ten_minutes_is_refused_kindly(tmp_path: Path) -> None:
     """Whoever approves everything at that speed does not look."""
     world = opened(tmp_path, ONE + b"freezes: [{name: sale, start: 2026-11-17, end: 2026-11-20}]\n")
@@ -232,6 +235,7 @@ def test_a_review_alone_is_enough_where_one_approval_is_asked(tmp_path: Path) ->
     assert any(event == "card.refused" for event, _ in world.log.said)
 
 
+@pytest.mark.security(11)
 def test_a_dismissed_review_counts_no_more_even_if_the_record_remembers_it(tmp_path: Path) -> None:
     world = opened(tmp_path)
     world.review("platform-owner")
@@ -258,6 +262,7 @@ def test_a_merge_that_the_forge_refuses_takes_its_green_check_back(tmp_path: Pat
     assert (world.life().state, world.merges()) == (State.AWAITING, 0)
 
 
+@pytest.mark.security(22)
 def test_what_the_palette_says_now_counts_and_not_what_it_said_when_it_was_proposed(tmp_path: Path) -> None:
     world = opened(tmp_path)
     world.palette.known = (replace(world.palette.known[0], is_repave_pending=True),)

@@ -57,6 +57,7 @@ def test_a_freeze_only_waits_and_the_yes_stands_after_it(tmp_path: Path) -> None
 
 
 # ── bound to what was shown ──────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(10)
 def test_a_changed_policy_voids_a_yes_and_the_record_says_which_and_why(tmp_path: Path) -> None:
     world = approved_in_a_freeze(tmp_path)
     world.push_main({POLICY_PATH: FREEZE.replace(b"auto_merges_per_day: 2", b"auto_merges_per_day: 1")})
@@ -79,6 +80,7 @@ def test_a_yes_that_fell_stays_down_when_the_policy_moves_back(tmp_path: Path) -
     assert (world.life().state, world.merges()) == (State.AWAITING, 0)
 
 
+@pytest.mark.security(10)
 def test_another_tier_voids_a_yes(tmp_path: Path) -> None:
     """What was one person's change needs two now: the one yes was to something else."""
     world = approved_in_a_freeze(tmp_path)
@@ -90,6 +92,7 @@ def test_another_tier_voids_a_yes(tmp_path: Path) -> None:
     assert "what it needs moved from one-approval to two-approvals" in void
 
 
+@pytest.mark.security(10)
 def test_a_new_head_voids_a_yes(tmp_path: Path) -> None:
     world = approved_in_a_freeze(tmp_path)
     world.later(days=1)
@@ -117,6 +120,7 @@ def test_a_file_touched_below_the_change_is_planned_again_and_asked_for_again(tm
 
 
 # ── forged ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(11)
 @pytest.mark.parametrize("key", ["", "inbox/slack/0000", f"{LOCAL}approve/platform-owner/1/x"])
 def test_a_yes_written_into_the_ledger_by_hand_merges_nothing(key: str, tmp_path: Path) -> None:
     """`merge` believes no entry about who clicked; only the signed request proves it. `--as` exists on our own disk only."""
@@ -130,6 +134,7 @@ def test_a_yes_written_into_the_ledger_by_hand_merges_nothing(key: str, tmp_path
     assert "its signed request does not prove it" in next(entry.reason for entry in world.entries() if entry.kind == "voided")
 
 
+@pytest.mark.security(11)
 def test_somebody_elses_click_proves_nobody_elses_yes(tmp_path: Path) -> None:
     """A real, signed click of a person who may not approve, put under an approver's name."""
     world = make_world(tmp_path, ONE)
@@ -143,6 +148,7 @@ def test_somebody_elses_click_proves_nobody_elses_yes(tmp_path: Path) -> None:
     assert (world.merges(), world.life().approvals) == (0, ())
 
 
+@pytest.mark.security(11)
 def test_a_request_without_a_valid_signature_decides_nothing(tmp_path: Path) -> None:
     """Whoever can put into the inbox cannot sign."""
     world = make_world(tmp_path, ONE)
@@ -178,6 +184,7 @@ def test_a_real_click_kept_under_a_second_key_does_not_decide_again(tmp_path: Pa
     assert (world.life().approvals, world.merges()) == ((), 0)
 
 
+@pytest.mark.security(11)
 def test_a_github_signature_does_not_make_a_slack_click(tmp_path: Path) -> None:
     world = make_world(tmp_path, ONE)
     world.propose(shrink())
@@ -209,6 +216,7 @@ def test_an_approval_in_the_ledger_of_another_proposal_counts_there_only(tmp_pat
 
 
 # ── brakes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(21)
 def test_a_stop_merges_nothing_and_the_person_is_told(tmp_path: Path) -> None:
     world = make_world(tmp_path, ONE)
     world.propose(shrink())

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.flow.flow_world import ONE, TWO, make_world, shrink
 from tests.judgement import POLICY
 from trimtab.lifecycle import State
@@ -35,6 +37,7 @@ def test_one_signed_click_of_an_approver_merges_a_change_that_asks_for_one(tmp_p
     assert world.buttons() == set()
 
 
+@pytest.mark.security(12)
 def test_two_approvals_need_a_review_on_the_forge_beside_the_click(tmp_path: Path) -> None:
     """Two clicks by two approvers are still one place where a credential may have leaked."""
     world = make_world(tmp_path, TWO)

@@ -158,6 +158,7 @@ def test_only_persons_and_teams_of_the_rules_may_answer(shop: str) -> None:
     assert isinstance(refusal("suggestions", "accept", one, "--as", "web-owner", "--team", "ghosts", "--store", shop), BadInput)
 
 
+@pytest.mark.security(1)
 def test_a_remote_store_is_not_answered_by_name() -> None:
     """`--as` is a claim: only on our own disk is whoever types it the owner of the data."""
     error = refusal("suggestions", "accept", "own-000000000000", "--as", "web-owner", "--store", "s3://bucket/trimtab")

@@ -88,6 +88,7 @@ def test_foreign_text_stays_text(store: Ports, visitor: Visitor) -> None:
 
 
 # ── believing nobody else ────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(34)
 @pytest.mark.parametrize("host", ["evil.test", "evil.test:80", "127.0.0.1.evil.test"])
 def test_another_host_gets_nothing(visitor: Visitor, host: str) -> None:
     got = visitor.ask("GET", "/", host=host)
@@ -97,6 +98,7 @@ def test_another_host_gets_nothing(visitor: Visitor, host: str) -> None:
     assert "set-cookie" not in got.headers
 
 
+@pytest.mark.security(34)
 @pytest.mark.parametrize(
     "change",
     [
@@ -137,6 +139,7 @@ def test_what_no_form_of_ours_offers_is_refused(store: Ports, visitor: Visitor, 
     assert numbers(store) == before
 
 
+@pytest.mark.security(34)
 def test_it_binds_to_loopback_only(store: Ports) -> None:
     server = open_server(store, lambda: wiring.now(store.settings), 0, SECRET)
     try:
@@ -156,6 +159,7 @@ def test_a_port_that_no_machine_has_is_bad_input(store: Ports) -> None:
 
 
 # ── read-only ────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(1)
 @pytest.mark.parametrize(
     ("change", "said"),
     [

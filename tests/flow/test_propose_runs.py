@@ -267,9 +267,7 @@ def test_what_is_no_longer_found_on_good_evidence_is_closed_with_the_reason(tmp_
     world.propose(refusals=(fits(),))
 
     assert (world.life().state, world.pull().state, world.buttons()) == (State.SUPERSEDED, "closed", set())
-    assert [comment.text for comment in world.forge.comments(REPO, 1)] == [
-        "Closed: superseded by `propose`: `the evidence until 2026-11-19 no longer asks for it`."
-    ]
+    assert world.said() == ["Closed: superseded by `propose`: `the evidence until 2026-11-19 no longer asks for it`."]
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_every_audience_has_a_page_and_a_table(tmp_path: Path) -> None:
     assert sorted(files) == sorted(f"{scope}/showback.{kind}" for scope in ("all", "team-web", "team-secretml") for kind in ("html", "csv"))
 
 
+@pytest.mark.security(36)
 def test_a_teams_files_documents_and_message_hold_nothing_of_another_team(tmp_path: Path) -> None:
     """Security 36. With two teams any total would give the other's cost away, so none is there."""
     chat = KeptChat()
@@ -88,6 +89,7 @@ def test_the_table_keeps_every_digit_and_its_teams_add_up_to_the_bill(tmp_path: 
     assert ["namespace", "prod/odd", "USD", "0.000000000001", "0.000000000001", "0.000000000002"] in table
 
 
+@pytest.mark.security(26)
 def test_foreign_names_are_text_in_the_page_and_in_the_table(tmp_path: Path) -> None:
     """Security 26: a namespace is whatever somebody called it."""
     evil = cells("web", ALL, cluster="=HYPERLINK(1)", namespace='"><script>alert(1)</script>{{ 7*7 }}')

@@ -348,6 +348,7 @@ def test_nonsense_in_the_inbox_does_not_stop_the_sweep(tmp_path: Path) -> None:
     assert (first, second) == ("nothing to verify", "nothing to verify")
 
 
+@pytest.mark.security(21)
 def test_a_stop_verifies_sweeps_and_seals_nothing(tmp_path: Path) -> None:
     world = merged(tmp_path)
     world.apply()

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,6 +132,7 @@ def test_without_rules_nothing_opens(case: Facts) -> None:
     assert (verdict.may_open, verdict.may_merge, verdict.tier) == (False, False, Tier.REPORT)
 
 
+@pytest.mark.security(4)
 @given(names, names, names, names, governances)
 def test_an_unlisted_cluster_never_merges_by_itself_whatever_it_calls_itself(
     name: str, project: str, folder: str, tag: str, rules: Governance

@@ -1,5 +1,7 @@
 """Only the scrape jobs that a deployment names are asked, whatever they are called."""
 
+import pytest
+
 from trimtab.sources.promql import QUERIES, promql
 
 
@@ -9,6 +11,7 @@ def test_every_selector_names_the_jobs_that_are_believed() -> None:
         assert 'job=~"kube\\\\-state\\\\-metrics|kubelet"' in promql(query, {}, ("kube-state-metrics", "kubelet"))
 
 
+@pytest.mark.security(26)
 def test_a_jobs_name_is_a_name_and_no_pattern() -> None:
     text = promql(QUERIES["node"], {}, ('.*"} or up{a="', "a|b"))
 

@@ -63,6 +63,7 @@ def test_a_manifest_that_lists_a_foreign_file_is_refused(file: str) -> None:
         parse_completion(manifest(DATA, file), MANIFEST, (AWS,), modified=NOW, now=NOW)
 
 
+@pytest.mark.security(27)
 @given(st.text(alphabet="ab./%\\ \n?#", max_size=12))
 def test_no_spelling_leaves_the_prefix(tail: str) -> None:
     url = f"{AWS.prefix}/{tail}"

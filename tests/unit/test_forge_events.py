@@ -30,8 +30,9 @@ def gitlab(**event: Any) -> Request:
     return Request("/gitlab", {}, json.dumps(event).encode())
 
 
-def hint(kind: Any, number: int | None, action: str, actor: str, repo: str = "example/clusters") -> ForgeEvent:
-    return ForgeEvent(kind=kind, repo=repo, number=number, head=HEAD if number else None, action=action, actor=actor)
+def hint(kind: Any, number: int | None, action: str, actor: str, repo: str = "example/clusters", **more: Any) -> ForgeEvent:
+    whole: dict[str, Any] = {"head": HEAD if number else None} | more
+    return ForgeEvent(kind=kind, repo=repo, number=number, action=action, actor=actor, **whole)
 
 
 CASES = [
@@ -54,6 +55,34 @@ CASES = [
         hint("checks", None, "success", "", repo="a/b"),
     ),
     (gitlab(object_kind="note", project={"path_with_namespace": "a/b"}), hint("other", None, "", "", repo="a/b")),
+    (
+        gitlab(object_kind="note", project={"path_with_namespace": "a/b", "id": 7}, merge_request={"iid": 9, "last_commit": {"id": HEAD}}),
+        hint("comment", 9, "note", "", repo="a/b", repo_id=7),
+    ),
+    (
+        github("issue_comment", repository=REPO | {"id": 5}, action="created", issue={"number": 17, "pull_request": {}}),
+        hint("comment", 17, "created", "", repo_id=5, head=None),
+    ),
+    (github("issue_comment", repository=REPO, action="created", issue={"number": 17}), hint("other", None, "created", "")),
+    (
+        github("check_run", repository=REPO, action="completed", check_run={"name": "plan", "head_sha": HEAD, "pull_requests": []}),
+        hint("checks", None, "completed", "", head=HEAD, name="plan"),
+    ),
+    (
+        github("status", repository=REPO, sha=HEAD, state="success", context="atlantis/plan"),
+        hint("checks", None, "success", "", head=HEAD, name="atlantis/plan"),
+    ),
+    (
+        github("merge_group", repository=REPO, action="checks_requested", merge_group={"head_sha": HEAD}),
+        hint("queue", None, "checks_requested", "", head=HEAD),
+    ),
+    (
+        github("pull_request_review", repository=REPO, action="dismissed", pull_request={"number": 17, "head": {"sha": HEAD}}),
+        hint("review", 17, "dismissed", ""),
+    ),
+    (github("installation", action="suspend", sender={"login": "admin"}), hint("installation", None, "suspend", "admin", repo="")),
+    (github("installation_repositories", action="removed"), hint("installation", None, "removed", "", repo="")),
+    (github("status", repository=REPO | {"id": True}, sha="../../x"), hint("checks", None, "", "", repo_id=None)),
 ]
 
 

@@ -54,6 +54,7 @@ def test_a_listed_private_host_is_reached_at_the_address_that_was_checked(served
     assert seen == [f"prometheus.monitoring.svc:{port} /api"]
 
 
+@pytest.mark.security(14)
 def test_a_redirect_is_not_followed(served: tuple[int, list[str]]) -> None:
     port, seen = served
 
@@ -70,6 +71,7 @@ BAD_ADDRESSES = (
 )  # fmt: skip
 
 
+@pytest.mark.security(14)
 @pytest.mark.parametrize("address", BAD_ADDRESSES)
 def test_a_public_host_that_resolves_inward_is_refused(address: str, served: tuple[int, list[str]]) -> None:
     """Rebinding: the name is allowed, the address it has today is the metadata service."""
@@ -81,6 +83,7 @@ def test_a_public_host_that_resolves_inward_is_refused(address: str, served: tup
     assert not seen
 
 
+@pytest.mark.security(14)
 @pytest.mark.parametrize(
     "url",
     [

@@ -112,6 +112,7 @@ STOPS: list[tuple[str, str, Facts]] = [
 ]
 
 
+@pytest.mark.security(22)
 @pytest.mark.parametrize(("rule", "effect", "changed"), STOPS, ids=[f"{rule}-{index}" for index, (rule, _, _) in enumerate(STOPS)])
 def test_each_thing_that_is_wrong_stops_the_merge_and_is_named(rule: str, effect: str, changed: Facts) -> None:
     verdict = judge(changed, governance(), NOW)
@@ -144,6 +145,7 @@ ASKS: list[tuple[str, Facts]] = [
     ("forge-rules", facts(forge_rules=replace(RULES, requires_our_check=False))),
     ("forge-rules", facts(forge_rules=replace(RULES, may_bypass=True))),
     ("forge-rules", facts(forge_rules=replace(RULES, catches_moved_base=False))),
+    ("forge-rules", facts(forge_rules=replace(RULES, guards_our_branches=None))),
     ("forge-rules", facts(forge_rules=replace(RULES, protects_config=False))),
     ("forge-rules", facts(forge_rules=replace(RULES, requires_review=True))),
     ("low-risk", facts(instance_gpus=4)),
@@ -242,6 +244,7 @@ def test_the_most_careful_stage_counts_and_a_team_can_only_tighten(stages: bytes
     assert judge(facts(), governance(config), NOW).tier is tier
 
 
+@pytest.mark.security(2)
 def test_the_deployment_is_the_ceiling_of_the_repo() -> None:
     assert judge(facts(highest_stage=Stage.OBSERVE), governance(), NOW).tier is Tier.REPORT
     assert judge(facts(highest_stage=Stage.APPROVE), governance(), NOW).tier is Tier.ONE
@@ -296,6 +299,7 @@ def test_one_approval_is_enough_where_one_is_asked() -> None:
     assert told.may_merge
 
 
+@pytest.mark.security(12)
 @pytest.mark.parametrize(
     ("people", "may_merge"),
     [
@@ -316,6 +320,7 @@ def test_two_approvals_are_two_people_and_one_of_them_reviews_on_the_forge(peopl
     assert verdict.may_merge is may_merge
 
 
+@pytest.mark.security(5)
 def test_only_the_people_of_the_narrowest_scope_count() -> None:
     owners = (
         OWNERS
@@ -329,6 +334,7 @@ def test_only_the_people_of_the_narrowest_scope_count() -> None:
     assert judge(approved(person, rules, ("finance-owner", "forge")), rules, NOW).may_merge
 
 
+@pytest.mark.security(5)
 @pytest.mark.parametrize(
     "relabelled",
     [{"owners": (("ml", 1.0),)}, {"cluster": cluster(tags={"owner": "finance"}, namespaces=("finance",))}],
@@ -337,6 +343,7 @@ def test_labels_and_shares_never_change_who_may_approve(relabelled: dict[str, ob
     assert judge(facts(**relabelled), governance(), NOW).approvers == judge(facts(), governance(), NOW).approvers
 
 
+@pytest.mark.security(13)
 def test_nobody_approves_their_own_commits() -> None:
     owned = facts(**APPROVAL, commits=(commit(), commit(committer="ML-Owner")))
 
@@ -393,6 +400,7 @@ MOVED: list[tuple[str, Facts, Governance]] = [
 ]
 
 
+@pytest.mark.security(10)
 @pytest.mark.parametrize(("what", "later", "rules"), MOVED, ids=[what for what, _, _ in MOVED])
 def test_an_approval_is_void_when_anything_it_was_bound_to_moves(what: str, later: Facts, rules: Governance) -> None:
     """Security 10: each bound thing changed alone between approval and merge."""
@@ -404,6 +412,7 @@ def test_an_approval_is_void_when_anything_it_was_bound_to_moves(what: str, late
     assert f"{what} moved from " in line_of(verdict, "approval-void").saw
 
 
+@pytest.mark.security(10)
 def test_a_moved_rollback_voids_too() -> None:
     then = binding_of(facts(), governance(), Tier.ONE)
 
@@ -433,6 +442,7 @@ def test_a_rollback_that_only_adds_needs_no_cool_down_and_no_new_evidence() -> N
     assert judge(rollback(6), governance(), NOW).may_open
 
 
+@pytest.mark.security(20)
 def test_a_rollback_that_takes_away_is_held_like_any_change() -> None:
     assert not judge(rollback(4), governance(), NOW).may_open
 
@@ -458,6 +468,7 @@ def test_globs_stay_within_folders_unless_doubled(path: str, glob: str, is_fit: 
     assert is_match(path, glob) is is_fit
 
 
+@pytest.mark.security(4)
 def test_a_place_in_a_production_folder_takes_auto_merge_away() -> None:
     place = Place(repo="gitops", path="prod/dev-east.yaml", cluster="dev-east", pool="batch")
     config = CONFIG.replace(b"clusters/**", b"prod/**")

@@ -20,6 +20,7 @@ def page(template: str) -> Page:
     return Page({"page.html": template})
 
 
+@pytest.mark.security(26)
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -55,6 +56,7 @@ def test_no_template_can_call_foreign_text_safe() -> None:
         page("{{ text | safe }}").filled("page.html", {"text": "<b>"})
 
 
+@pytest.mark.security(15)
 def test_templates_reach_no_python() -> None:
     with pytest.raises(SecurityError):
         page("{{ ''.__class__.__mro__ }}").filled("page.html", {})

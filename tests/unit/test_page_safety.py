@@ -19,6 +19,7 @@ def test_a_form_of_this_page_is_believed() -> None:
     GUARD.check_form(headers(), {"token": GUARD.field})
 
 
+@pytest.mark.security(34)
 @pytest.mark.parametrize("host", ["evil.test", "evil.test:8765", "127.0.0.1", "127.0.0.1:80", "[::1]:8765", "127.0.0.1:8765.evil.test", ""])
 def test_any_other_host_is_refused(host: str) -> None:
     """A name that somebody else points at 127.0.0.1 would make this page part of their origin."""

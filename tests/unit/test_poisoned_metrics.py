@@ -72,11 +72,13 @@ LIES: dict[str, Callable[[], tuple[Answer, ...]]] = {
 }
 
 
+@pytest.mark.security(18)
 @pytest.mark.parametrize("lie", LIES)
 def test_no_lie_takes_a_node_away(lie: str) -> None:
     assert shrinks(LIES[lie]()) == []
 
 
+@pytest.mark.security(18)
 @pytest.mark.parametrize("compute", [0, 4, None])
 @pytest.mark.parametrize("memory", [0, GIB, None])
 def test_gpus_that_are_said_to_be_idle_stay_where_pods_hold_them(compute: float | None, memory: float | None) -> None:

@@ -125,6 +125,7 @@ def test_use_with_holes_counts_as_the_most_it_ever_was() -> None:
 
 
 # ── Sources ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(18)
 @pytest.mark.parametrize(
     ("palette", "rule"),
     [

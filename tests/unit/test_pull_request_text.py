@@ -102,6 +102,7 @@ def test_what_was_not_known_is_listed() -> None:
     assert "### What Trimtab did not know" not in written(facts())
 
 
+@pytest.mark.security(37)
 def test_nothing_links_to_a_store_or_anywhere() -> None:
     """Security 37: forges render public addresses only, and ours are not public."""
     text = written(facts())
@@ -203,7 +204,7 @@ def test_a_report_offers_no_button_and_no_rollback() -> None:
         ("min", "1", "2", "may go down to 1 node, and pods often wait while new ones start"),
         ("min", "6", "5", "may not go below 6 nodes, and often would"),
         ("max", "9", "12", "is too small"),
-        ("count", "1", "0", "runs 1 node of `m6i.2xlarge` and does not need it."),
+        ("count", "1", "0", "runs 1 node of `m6i.2xlarge` and does not need it:"),
     ],
 )
 def test_an_autoscalers_bound_is_not_told_as_nodes_that_run(field: str, old: str, new: str, sentence: str) -> None:

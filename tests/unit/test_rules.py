@@ -144,6 +144,7 @@ def test_a_wrong_config_names_its_place(config: bytes, message: str) -> None:
 PEOPLE = b"version: 1\npeople:\n- {id: a, slack: U1, forge: first}\n"
 
 
+@pytest.mark.security(13)
 @pytest.mark.parametrize(
     ("owners", "message"),
     [
@@ -182,6 +183,7 @@ def test_a_huge_file_is_not_read() -> None:
         governance(owners=b"version: 1\n" + b"#" * 300_000)
 
 
+@pytest.mark.security(2)
 def test_the_version_changes_with_any_byte_of_the_three_files_and_with_nothing_else() -> None:
     whole = files()
 

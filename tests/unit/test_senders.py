@@ -116,6 +116,7 @@ def test_a_forged_request_is_not(request_: Request) -> None:
         verify(request_, KNOWN, NOW)
 
 
+@pytest.mark.security(31)
 @pytest.mark.parametrize("request_", GENUINE.values(), ids=GENUINE)
 @pytest.mark.parametrize("secrets", [(), ("",), ("", "")], ids=["none", "empty", "two empty"])
 def test_without_a_secret_nobody_is_believed(request_: Request, secrets: tuple[str, ...]) -> None:
@@ -135,6 +136,7 @@ def test_no_header_makes_the_check_crash(timestamp: str, signature: str, body: b
         verify(slack(timestamp or "x", signature, body), KNOWN, NOW + timedelta(days=1))
 
 
+@pytest.mark.security(31)
 def test_the_same_bytes_have_the_same_key_whatever_the_headers_say() -> None:
     """A replay with a new delivery id is still the same request."""
     again = slack(str(int(TS) + 5))._replace(headers={"x-slack-retry-num": "1", "x-github-delivery": "../../etc"})

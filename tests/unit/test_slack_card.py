@@ -41,6 +41,7 @@ def test_a_card_asks_with_four_actions_about_exactly_this_commit() -> None:
     assert buttons["reject"]["options"][0]["value"] == f"prop-0123456789ab {HEAD} too-risky"
 
 
+@pytest.mark.security(23)
 def test_approving_asks_again_and_names_cluster_pool_change_and_risk() -> None:
     """Security 23: who clicks in a hurry reads at least this."""
     confirm = elements(card())["approve"]["confirm"]["text"]["text"]
@@ -86,6 +87,7 @@ def test_there_is_no_approve_where_a_click_would_not_count(changed: Facts) -> No
     assert URL in said(card(changed))
 
 
+@pytest.mark.security(23)
 @pytest.mark.parametrize(
     "changed",
     [

@@ -4,13 +4,20 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import typer.main
+from kubernetes import client as kubernetes_client
 from ruamel.yaml import YAML
 
+from trimtab.adapters.kubernetes.protocol import LISTS
 from trimtab.changes import declared_pool, find_place, hcl_edit, is_editable, layout_of, plan_edit
-from trimtab.changes.plan import _IGNORED
+from trimtab.changes.consumers import reads
+from trimtab.changes.guards import IGNORED
+from trimtab.cli.main import app
 from trimtab.policy.rules import parse_governance
 from trimtab.records import ClusterUid, CommitSha, FieldChange, Governance, Stage
 
@@ -64,16 +71,15 @@ def test_every_terraform_file_parses(name: str) -> None:
     hcl_edit.read({name: TERRAFORM[name].encode()}, name)
 
 
-@pytest.mark.parametrize("cloud", ["eks", "gke"])
-def test_every_editable_key_is_read_by_terraform(cloud: str) -> None:
-    """A key that nothing reads would be a merged change that saves nothing."""
-    text = TERRAFORM[f"{cloud}.tf"]
-    iterators = {"node_groups": "machine_pool", "namespaces": "namespaces"}
+@pytest.mark.parametrize(("path", "cloud"), [("clusters/production/eks-serving.yaml", "eks"), ("clusters/production/gke-data.yaml", "gke")])
+def test_every_editable_key_is_read_by_terraform(path: str, cloud: str) -> None:
+    """A key that nothing reads would be a merged change that saves nothing. Palette's provider has no bounds and no spot for GKE pools."""
+    files = CLUSTERS | {f"terraform/{name}": text.encode() for name, text in TERRAFORM.items()}
 
     for layout in governance().layouts:
         for field, key in layout.fields.items():
-            is_read = re.search(rf"\b{iterators[layout.pools]}\.value\.{re.escape(key)}\b", text) is not None
-            assert is_read == (field not in _IGNORED.get(cloud, ())), f"{cloud}.tf: {key}"
+            reading = reads(files, path, layout.pools, key, cloud)
+            assert reading.answer == ("ignored" if field in IGNORED.get(cloud, ()) else "read"), reading.why
 
 
 @pytest.mark.parametrize("path", CLUSTERS)
@@ -93,59 +99,182 @@ def test_terraform_finds_nothing_to_format() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@needs_terraform
-def test_terraform_itself_reads_the_examples(tmp_path: Path) -> None:
-    """The locals are evaluated for real; only the resources need a provider that is not here."""
+def evaluated(tmp_path: Path, wanted: str) -> Any:
+    """What Terraform itself makes of the root's locals; only resources and data need a provider, and that is not here."""
+    shutil.copytree(STARTER / "clusters", tmp_path / "clusters")
+    shutil.copytree(STARTER / "profiles", tmp_path / "profiles")
     root = tmp_path / "terraform"
     root.mkdir()
-    shutil.copytree(STARTER / "clusters", tmp_path / "clusters")
-    (root / "clusters.tf").write_text(TERRAFORM["clusters.tf"].split('data "spectrocloud')[0])
+    for name in ("clusters.tf", "profiles.tf"):
+        locals_only = re.split(r"(?m)^(?:data|resource) ", TERRAFORM[name])[0]
+        (root / name).write_text(re.sub(r"(?s)  profile_ids = merge\(.*?\n  \)\n", "", locals_only))
+    done = terraform(f"-chdir={root}", "console", stdin=f"jsonencode({wanted})\n")
+    assert done.returncode == 0, done.stderr
+    return json.loads(json.loads(done.stdout))
+
+
+@needs_terraform
+def test_terraform_itself_reads_the_examples(tmp_path: Path) -> None:
     wanted = (
-        "jsonencode({eks = {for n, c in local.eks : n => c.node_groups[*].count}, gke = keys(local.gke), profiles = keys(local.profiles)})"
+        "{eks = {for n, c in local.eks : n => c.node_groups[*].count}, gke = keys(local.gke), profiles = keys(local.profiles), "
+        "addons = {for n, a in local.addons : n => a.version}, quotas = local.quotas}"
     )
 
-    done = terraform(f"-chdir={root}", "console", stdin=wanted)
+    found = evaluated(tmp_path, wanted)
 
-    assert done.returncode == 0, done.stderr
-    assert json.loads(json.loads(done.stdout)) == {
-        "eks": {"serving-production": [3, 4, 4], "serving-staging": [2, 1]},
-        "gke": ["data-production", "sandbox"],
-        "profiles": ["eks-infra-gpu:1.4.2", "eks-infra-gpu:1.5.0", "gke-infra:1.2.0", "nvidia-gpu-operator-ai:25.10.0"],
-    }
+    assert found["eks"] == {"serving-production": [3, 4, 4], "serving-staging": [2, 1]}
+    assert found["gke"] == ["data-production", "sandbox"]
+    assert found["profiles"] == ["eks-infra-gpu:1.4.2", "eks-infra-gpu:1.5.0", "gke-infra:1.2.0", "nvidia-gpu-operator-ai:25.10.0"]
+    assert found["addons"] == {"owner-labels": "1.0.0", "trimtab-collector": "1.0.0"}
+    assert found["quotas"]["serving-production"] == [
+        {
+            "name": "inference",
+            "resource_allocation": {"cpu_cores": "32", "memory_MiB": "131072", "gpu_limit": "4", "gpu_provider": "nvidia"},
+        }
+    ]
+    assert found["quotas"]["sandbox"] == [{"name": "experiments", "resource_allocation": {"cpu_cores": "4", "memory_MiB": "8192"}}]
 
 
+def test_a_cluster_names_an_add_on_of_this_repo_by_the_version_that_is_here() -> None:
+    """Another version would be looked up in Palette, where nobody made it."""
+    versions = dict(re.findall(r'(?s)    ([a-z-]+) = \{\n      version += "([0-9.]+)"', TERRAFORM["profiles.tf"]))
+    clusters = [YAML(typ="safe", pure=True).load(content) for content in CLUSTERS.values()]
+    named = {(addon["name"], addon["version"]) for cluster in clusters for addon in cluster["profiles"].get("addons", ())}
+
+    assert {name for name, _ in named} >= set(versions)
+    assert {(name, version) for name, version in named if name in versions} == set(versions.items())
+
+
+# ── The add-ons ──────────────────────────────────────────────────────────────────────────────────────────────────────
+@needs_terraform
+def test_the_collectors_manifest_is_what_kubernetes_takes(tmp_path: Path) -> None:
+    """Filled in by Terraform's own templatefile, and held to the models of Kubernetes' own client: no key that it does not know."""
+    documents = list(YAML(typ="safe", pure=True).load_all(evaluated(tmp_path, 'local.addons["trimtab-collector"].content')))
+
+    assert [document["kind"] for document in documents] == [
+        "Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "PersistentVolumeClaim", "CronJob",
+    ]  # fmt: skip
+    for document in documents:
+        assert unknown_keys(document, f"V1{document['kind']}") == []
+    assert "${" not in str(documents)
+    assert "{{ .spectro.system.cluster.name }}={{ .spectro.system.cluster.uid }}" in str(documents)
+
+
+def unknown_keys(value: Any, model: str, path: str = "") -> list[str]:
+    """Keys that the model has no field for, and lists or objects where it wants the other."""
+    item = re.fullmatch(r"list\[(.+)\]", model)
+    if item:
+        return [key for index, one in enumerate(value) for key in unknown_keys(one, item[1], f"{path}[{index}]")]
+    kind = getattr(kubernetes_client, model, None)
+    if kind is None:
+        return []
+    names = {name: attribute for attribute, name in kind.attribute_map.items()}
+    found = [f"{path}.{key}" for key in value if key not in names]
+    inner = [unknown_keys(one, kind.openapi_types[names[key]], f"{path}.{key}") for key, one in value.items() if key in names]
+    kind(**{names[key]: one for key, one in value.items() if key in names})  # raises where a required field is missing
+    return [*found, *(key for keys in inner for key in keys)]
+
+
+def test_the_collector_may_list_what_it_reads_and_nothing_else() -> None:
+    (role,) = [one for one in collector() if one["kind"] == "ClusterRole"]
+    granted = {(group, resource) for rule in role["rules"] for group in rule["apiGroups"] for resource in rule["resources"]}
+    read = {(parts[2] if parts[1] == "apis" else "", parts[-1]) for parts in (path.split("/") for path in LISTS.values())}
+
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
+    assert granted == read
+
+
+def test_the_collector_is_called_as_the_command_takes_it() -> None:
+    (job,) = [one for one in collector() if one["kind"] == "CronJob"]
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    command = cast("Any", typer.main.get_command(app)).commands["collect"]
+    known = {option for parameter in command.params for option in parameter.opts}
+
+    assert container["args"][0] == "collect"
+    assert {argument for argument in container["args"] if argument.startswith("--")} <= known
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+
+
+def collector() -> list[dict[str, Any]]:
+    return list(YAML(typ="safe", pure=True).load_all((STARTER / "profiles/collector/manifest.yaml").read_text()))
+
+
+def test_the_label_policy_reports_and_blocks_nothing() -> None:
+    policy = YAML(typ="safe", pure=True).load((STARTER / "profiles/owner-labels/manifest.yaml").read_text())
+
+    assert (policy["apiVersion"], policy["kind"]) == ("kyverno.io/v1", "ClusterPolicy")
+    assert {rule["validate"]["failureAction"] for rule in policy["spec"]["rules"]} == {"Audit"}
+    assert all(set(rule) == {"name", "match", "exclude", "validate"} for rule in policy["spec"]["rules"])
+    assert "Enforce" not in str(policy)
+
+
+# ── CI ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.security(35)
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_workflows_use_no_foreign_action_and_no_more_rights_than_they_need(name: str) -> None:
-    """Security row 35."""
     flow = YAML(typ="safe", pure=True).load(WORKFLOWS[name])
-    (job,) = flow["jobs"].values()
+    jobs = flow["jobs"]
 
     assert flow["permissions"] == {}
     assert flow["defaults"] == {"run": {"shell": "bash"}}  # the only spelling with pipefail
-    assert job["permissions"] == {"contents": "read", "id-token": "write"}
+    assert jobs.pop(name.removesuffix(".yml"))["permissions"] == {"contents": "read", "id-token": "write"}
     assert "pull_request_target" not in WORKFLOWS[name]
-    assert all("uses" not in step and "${{" not in step["run"] for step in job["steps"])
+    steps = [step for job in YAML(typ="safe", pure=True).load(WORKFLOWS[name])["jobs"].values() for step in job["steps"]]
+    assert all("uses" not in step and "${{" not in step["run"] for step in steps)
 
 
+@pytest.mark.security(35)
+def test_the_job_that_writes_the_comment_runs_nothing_of_the_change_and_holds_no_secret() -> None:
+    job = YAML(typ="safe", pure=True).load(WORKFLOWS["plan.yml"])["jobs"]["comment"]
+    (step,) = job["steps"]
+
+    assert job["permissions"] == {"pull-requests": "write"}
+    assert (job["needs"], job["if"]) == ("plan", "needs.plan.result == 'success'")
+    assert "secrets." not in str(job)
+    assert not re.search(r"terraform|git |checkout", step["run"].replace("<!-- terraform-plan -->", "").replace("Terraform plan of", ""))
+
+
+@pytest.mark.security(35)
+def test_an_auditor_of_workflows_finds_nothing() -> None:
+    zizmor = str(Path(sys.executable).with_name("zizmor"))
+    done = subprocess.run(
+        [zizmor, "--offline", "--no-progress", "--persona=pedantic", str(STARTER / ".github/workflows")],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.security(35)
 def test_only_the_protected_environment_applies() -> None:
     plan, apply = (YAML(typ="safe", pure=True).load(WORKFLOWS[name]) for name in ("plan.yml", "apply.yml"))
 
-    assert apply["on"] == {"push": {"branches": ["main"], "paths": ["clusters/**", "terraform/**"]}}
+    assert apply["on"] == {"push": {"branches": ["main"], "paths": ["clusters/**", "profiles/**", "terraform/**"]}}
     assert apply["jobs"]["apply"]["environment"] == "production"
+    assert plan["on"] == "pull_request"
     assert "head.repo.full_name == github.repository" in plan["jobs"]["plan"]["if"]
     assert "apply" not in WORKFLOWS["plan.yml"]
     assert re.findall(r"secrets\.(\w+)", WORKFLOWS["plan.yml"]) == ["PALETTE_READ_API_KEY"]
 
 
+@pytest.mark.security(35)
 def test_gitlab_plans_and_applies_alike() -> None:
     jobs = YAML(typ="safe", pure=True).load((STARTER / ".gitlab-ci.yml").read_text())
 
     assert jobs["apply"]["environment"] == "production"
     assert "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in jobs["apply"]["rules"][0]["if"]
     assert not any("apply" in line for line in jobs["plan"]["script"])
-    assert "APPLY" not in json.dumps(jobs["plan"])
+    assert "APPLY" not in json.dumps([jobs["plan"], jobs["comment"]])
+    for name in ("plan", "comment"):
+        assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_PATH == $CI_PROJECT_PATH" in jobs[name]["rules"][0]["if"]
 
 
+@pytest.mark.security(3)
 def test_owners_review_all_that_gives_permissions() -> None:
     owned = [line.split()[0] for line in (STARTER / "CODEOWNERS").read_text().splitlines() if line.startswith("/")]
 

@@ -11,6 +11,12 @@ from trimtab.render.text import inline, is_shown_whole, prose, ref, shown
         ("m6i.2xlarge", "m6i.2xlarge"),
         ("node_groups[12].count", "node_groups[12].count"),
         ("pool[/]", "pool\\x5b/\\x5d"),
+        ("by github-actions[bot] of this", "by github-actions[bot] of this"),
+        ('this["web"]: gone', 'this\\x5b"web"\\x5d: gone'),
+        ('of this["web"], gone', 'of this["web"], gone'),
+        ("a[b](c)", "a\\x5bb\\x5d(c)"),
+        ("a[b][c]", "a\\x5bb\\x5d[c]"),
+        ("fixes SHOP-12", "fixes SHOP\\x2d12"),
         ("a\nb", "a\\x0ab"),
         ("`rm -rf`", "\\x60rm -rf\\x60"),
         ("@org/team", "\\x40org/team"),
@@ -45,6 +51,22 @@ def test_an_escaped_bracket_is_not_unescaped() -> None:
 def test_inline_is_a_code_span_and_prose_has_no_markup() -> None:
     assert inline("a`b") == "`a\\x60b`"
     assert prose("_a_ *b* [c](d)") == "\\_a\\_ \\\\x2ab\\\\x2a \\\\x5bc\\\\x5d(d)"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("/merge", "\\\\x2fmerge"),
+        ("- item", "\\\\x2d item"),
+        ("1. one", "\\\\x31. one"),
+        ("=== x", "\\\\x3d== x"),
+        ("3.5 nodes", "3.5 nodes"),
+        ("-5 USD", "-5 USD"),
+        ("2026-11-18 was a Wednesday", "2026-11-18 was a Wednesday"),
+    ],
+)
+def test_a_sentence_begins_no_line_as_a_command_or_a_list(text: str, seen: str) -> None:
+    assert prose(text) == seen
 
 
 @pytest.mark.parametrize(

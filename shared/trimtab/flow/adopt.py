@@ -10,7 +10,8 @@ from datetime import datetime
 from trimtab.analysis.rightsize import fingerprint
 from trimtab.flow.cards import tell
 from trimtab.flow.effects import carry_on, catch_up, owes_close
-from trimtab.flow.life import STREAMS, Journal, Life, Memory, fold, until_settled
+from trimtab.flow.life import STREAMS, Journal, Life, Memory, fold, lives, stream_of, until_settled
+from trimtab.flow.notes import say_once
 from trimtab.lifecycle import Event, State, is_over
 from trimtab.ports import Ports
 from trimtab.records import Finding, Proposal, ProposalId, Refusal
@@ -56,7 +57,7 @@ def remembered(life: Life, proposal: Proposal, now: datetime) -> str:
         if memory.kind == "closed":
             return f"its pull request was closed unmerged on {memory.at:%Y-%m-%d}; it stays closed until the evidence changes"
     if life.state is State.HUMAN_OWNED:
-        return "a person has committed to its branch; Trimtab keeps its hands off"
+        return "a person has taken its pull request over; Trimtab keeps its hands off"
     if life.state in (State.MERGING, State.MERGED, State.APPLIED):
         return "its last change is merged and not verified yet"
     return ""
@@ -133,6 +134,7 @@ def _supersede(proposal: ProposalId, end: datetime, ports: Ports, now: datetime)
     """The record first, then pull request and card; what a person has taken over meanwhile is left alone."""
 
     def step() -> str:
+        ports.forge.forget()
         journal = Journal.open(ports, proposal, "propose", now)
         if journal.life.proposal and all(repo.id != journal.life.proposal.place.repo for repo in ports.settings.repositories):
             # The deployment no longer names its repo: nothing of ours may touch it, and it must not keep others from opening.
@@ -143,6 +145,36 @@ def _supersede(proposal: ProposalId, end: datetime, ports: Ports, now: datetime)
             memory = Memory(fingerprint=journal.life.planned().fingerprint, kind="superseded", at=now, by="propose", reason=reason)
             journal.move(Event.SUPERSEDED, reason, memory=(*journal.life.memory, memory), approvals=())
         carry_on(journal, ports, now)
+        return journal.life.state
+
+    until_settled(step)
+
+
+def point_to_successors(opened: Sequence[ProposalId], ports: Ports, now: datetime) -> None:
+    """On what was closed as superseded, link the pull request about the same thing that took its place."""
+    known = lives(ports)
+    successors = [known[stream_of(proposal)] for proposal in opened if stream_of(proposal) in known]
+    for stream, life in known.items():
+        if life.state is not State.SUPERSEDED or life.pull_request is None or life.successor:
+            continue
+        successor = next((other for other in successors if _is_about_the_same(other, life)), None)
+        if successor is not None and successor.pull_request is not None:
+            _point(ProposalId(stream.removeprefix(STREAMS)), successor.pull_request.url, successor.pull_request.number, ports, now)
+
+
+def _is_about_the_same(other: Life, life: Life) -> bool:
+    theirs, ours = other.planned().finding.subject, life.planned().finding.subject
+    is_same_repo = other.planned().place.repo == life.planned().place.repo
+    return is_same_repo and theirs != ours and (theirs.cluster_uid, theirs.thing) == (ours.cluster_uid, ours.thing)
+
+
+def _point(proposal: ProposalId, url: str, number: int, ports: Ports, now: datetime) -> None:
+    def step() -> str:
+        journal = Journal.open(ports, proposal, "propose", now)
+        ref = journal.life.pull_request
+        if journal.life.state is State.SUPERSEDED and ref is not None and not journal.life.successor:
+            say_once(journal, ref.number, f"successor/{number}", f"Replaced by {url}, which is about the same thing.", ports)
+            journal.note("replaced", url, successor=url)
         return journal.life.state
 
     until_settled(step)

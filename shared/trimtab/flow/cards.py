@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from trimtab.errors import BadInput, Broken, Refused
 from trimtab.flow.governance import read_governance
+from trimtab.flow.ground import Ground
 from trimtab.flow.life import CardRef, Intent, Journal
 from trimtab.lifecycle import Event, State
 from trimtab.ports import MessageRef, Ports
@@ -19,22 +20,22 @@ IN_FLIGHT = timedelta(minutes=3)
 """How long a card that another function announced may be on its way: the forge calls `merge` while `propose` is still posting."""
 
 
-def tell(journal: Journal, ports: Ports) -> None:
+def tell(journal: Journal, ports: Ports, ground: Ground | None = None) -> None:
     """Post the card, or bring it up to date. Raises Upstream where Slack does not answer; where Slack says no, a person must look."""
     life = journal.life
     if life.proposal is None or life.verdict is None or life.pull_request is None:
         return
     try:
-        _tell(journal, ports)
+        _tell(journal, ports, ground)
     except Broken:
         raise
     except (BadInput, Refused) as error:
         ports.log.warning("card.refused", proposal=life.proposal.id, input=str(error))
 
 
-def _tell(journal: Journal, ports: Ports) -> None:
+def _tell(journal: Journal, ports: Ports, ground: Ground | None) -> None:
     blocks, text = card_of(journal, ports)
-    card = journal.life.card or _posted(journal, ports, blocks, text)
+    card = journal.life.card or _posted(journal, ports, blocks, text, ground)
     if card is None:
         return
     digest = _digest(blocks, text)
@@ -43,9 +44,9 @@ def _tell(journal: Journal, ports: Ports) -> None:
     _record(journal, replace(card, digest=digest))
 
 
-def _posted(journal: Journal, ports: Ports, blocks: Sequence[Json], text: str) -> CardRef | None:
+def _posted(journal: Journal, ports: Ports, blocks: Sequence[Json], text: str, ground: Ground | None) -> CardRef | None:
     """The card as it was found by its intent's nonce, else as it is posted now; None = nowhere to, or another function is at it."""
-    channel, intent = channel_of(journal, ports), journal.life.card_intent
+    channel, intent = channel_of(journal, ports, ground), journal.life.card_intent
     if intent is not None and intent.about == channel:
         if _is_in_flight(intent, journal):
             return None
@@ -80,13 +81,14 @@ def _record(journal: Journal, card: CardRef) -> None:
         journal.note("card", f"{where} says {life.state}", card=card, card_intent=None)
 
 
-def channel_of(journal: Journal, ports: Ports) -> str:
+def channel_of(journal: Journal, ports: Ports, ground: Ground | None = None) -> str:
     """The owner's channel, else the deployment's default; "" = nowhere to speak."""
     proposal = journal.life.planned()
     try:
-        teams = read_governance(ports, proposal.place.repo).teams
+        governance = ground.governance if ground else read_governance(ports, proposal.place.repo)
     except BadInput:
-        teams = ()
+        governance = None
+    teams = governance.teams if governance else ()
     return next((team.channel for team in teams if team.name == proposal.team and team.channel), ports.settings.default_channel)
 
 

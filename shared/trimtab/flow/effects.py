@@ -9,16 +9,18 @@ from datetime import datetime
 
 from trimtab.errors import Refused
 from trimtab.flow.cards import tell
-from trimtab.flow.judging import Judged, rejudge
-from trimtab.flow.life import Intent, Journal, Life, Memory, PullRequestRef
+from trimtab.flow.gate import CHECK, keep_gate
+from trimtab.flow.ground import Ground
+from trimtab.flow.judging import Judged, judge_now, rejudge
+from trimtab.flow.life import Journal, Life
+from trimtab.flow.merging import finish_merge, merge_now
+from trimtab.flow.notes import say_once
 from trimtab.flow.opening import follow_base, is_exactly_ours, open_planned, reword
-from trimtab.lifecycle import Event, State
+from trimtab.flow.people import WAITING, notice
+from trimtab.lifecycle import State
 from trimtab.ports import Ports
-from trimtab.records import CommitSha, Merged, MergeRefused, PullRequest, Tier
 from trimtab.render.text import inline
 
-CHECK = "trimtab/gate"
-_WAITING = (State.OPEN, State.AWAITING, State.APPROVED, State.EXPIRED)
 _TURNED_DOWN = (State.REJECTED, State.SNOOZED, State.SUPERSEDED)
 
 
@@ -30,52 +32,48 @@ def settle(journal: Journal, ports: Ports, now: datetime, *, may_merge: bool = F
 
 def catch_up(journal: Journal, ports: Ports, now: datetime) -> None:
     """Record what is true of the world and not in the stream yet: our own interrupted effects first, then what people did."""
-    _finish_merge(journal, ports)
+    finish_merge(journal, ports)
     _adopt_commit(journal, ports)
-    _notice(journal, ports, now)
+    notice(journal, ports, now)
 
 
-def carry_on(journal: Journal, ports: Ports, now: datetime, *, may_merge: bool = False) -> None:
-    """Do what the stream wants and the world lacks. Raises Refused, after the card says so too, where a planned one may not open."""
+def carry_on(journal: Journal, ports: Ports, now: datetime, *, may_merge: bool = False, ground: Ground | None = None) -> None:
+    """Do what the stream wants and the world lacks. Raises Refused, after the card says so too, where a planned one may not open.
+
+    `ground` is what a run read of the repo for all its proposals; without it each is judged on the repo as it is now. Only where it
+    may merge does it also have the gate's identity, which answers with the check.
+    """
+    seen = None
     if journal.life.state is State.PLANNED:
         try:
-            open_planned(journal, ports, now)
+            seen = open_planned(journal, ports, now, ground=ground)
         except Refused:
-            tell(journal, ports)
+            tell(journal, ports, ground)
             raise
-    if journal.life.state in _WAITING:
-        judged = rejudge(journal, ports, now)
-        if follow_base(journal, judged, ports, now):
-            open_planned(journal, ports, now)
-            judged = rejudge(journal, ports, now)
-        reword(journal, judged, ports)
-        if may_merge and judged.verdict.may_merge:
-            _merge_now(journal, judged, ports, now)
+    if journal.life.state in WAITING:
+        judged = rejudge(journal, ports, now, ground=ground, may_merge=may_merge, seen=seen)
+        _carry_on_waiting(journal, judged, ports, now, may_merge=may_merge)
     if owes_close(journal.life):
-        _close_pull_request(journal, ports, now)
-    tell(journal, ports)
+        _close_pull_request(journal, ports)
+    if may_merge:
+        keep_gate(journal, ports)
+    tell(journal, ports, ground)
     if owes_close(journal.life) and journal.life.pull_request:
         # Last, so that whoever sees it owed does all of the ending again.
         journal.note("closed", journal.life.pull_request.url, pull_request=replace(journal.life.pull_request, is_closed=True))
 
 
-# ── finish what was begun ────────────────────────────────────────────────────────────────────────────────────────────
-def _finish_merge(journal: Journal, ports: Ports) -> None:
-    """A merge that was announced and has no outcome: it happened, or it did not, and the forge knows."""
-    ref = journal.life.pull_request
-    if journal.life.merge_intent is None or ref is None:
+def _carry_on_waiting(journal: Journal, judged: Judged, ports: Ports, now: datetime, *, may_merge: bool) -> None:
+    if follow_base(journal, judged, ports, now):
+        seen = open_planned(journal, ports, now, ground=judged.ground)
+        judged = rejudge(journal, ports, now, ground=judged.ground, may_merge=may_merge, seen=seen)
+    reword(journal, judged, ports)
+    if not (may_merge and judged.verdict.may_merge) or not merge_now(journal, judged, ports, now):
         return
-    pull_request = ports.forge.pull_request(ref.repo, ref.number)
-    if pull_request.state == "merged":
-        _record_merge(journal, pull_request.merge_commit or pull_request.head, "trimtab")
-    elif not pull_request.is_queued:
-        _refuse_merge(journal, ports, ref, "the merge was announced and did not happen; judging again")
-
-
-def _refuse_merge(journal: Journal, ports: Ports, ref: PullRequestRef, reason: str) -> None:
-    """The check goes first: while it is green on the head, others could merge past the gate."""
-    ports.forge.set_check(ref.repo, ref.head, name=CHECK, conclusion="pending", summary=f"Trimtab-Ledger: {journal.anchor}")
-    journal.move(Event.MERGE_REFUSED, reason, merge_intent=None)
+    # The forge wants it on the base as it is now: planned there, it is asked for and merged anew by whom the push wakes.
+    ports.forge.forget()
+    if follow_base(journal, judge_now(journal, ports, now), ports, now, is_refused=True):
+        open_planned(journal, ports, now)
 
 
 def _adopt_commit(journal: Journal, ports: Ports) -> None:
@@ -89,45 +87,12 @@ def _adopt_commit(journal: Journal, ports: Ports) -> None:
         journal.note("pushed", f"{head[:10]} is on the branch", branch_head=head)
 
 
-# ── notice what people did ───────────────────────────────────────────────────────────────────────────────────────────
-def _notice(journal: Journal, ports: Ports, now: datetime) -> None:
-    """Record a close, a merge or a commit that happened on the forge without us."""
-    ref = journal.life.pull_request
-    if ref is None or journal.life.state not in (State.PLANNED, *_WAITING, State.HUMAN_OWNED):
-        return
-    pull_request = ports.forge.pull_request(ref.repo, ref.number)
-    if pull_request.state == "merged":
-        _record_merge(journal, pull_request.merge_commit or pull_request.head, "forge")
-    elif pull_request.state == "closed":
-        memory = Memory(fingerprint=journal.life.planned().fingerprint, kind="closed", at=now, by="forge")
-        journal.move(
-            Event.CLOSED_BY_HUMAN, "closed on the forge without merging", actor="forge", memory=(*journal.life.memory, memory), approvals=()
-        )
-    elif pull_request.head not in {ref.head, journal.life.branch_head} and journal.life.state is not State.HUMAN_OWNED:
-        _hands_off(journal, pull_request, ports, now)
-
-
-def _hands_off(journal: Journal, pull_request: PullRequest, ports: Ports, now: datetime) -> None:
-    """A commit that is not ours is on the branch: approvals are void, the branch is theirs."""
-    text = (
-        f"Somebody pushed `{pull_request.head[:10]}` to this branch, so Trimtab will not touch it any more: no update, no merge, no "
-        "close. Merge or close it as you like; approvals given before the push are void."
-    )
-    _comment_once(ports, pull_request.repo, pull_request.number, text, now)
-    journal.move(Event.HUMAN_COMMIT, f"{pull_request.head} is on the branch and not ours", actor="forge", approvals=())
-
-
-def _comment_once(ports: Ports, repo: str, number: int, text: str, now: datetime) -> None:
-    if not any(comment.text == text and comment.login == ports.forge.login for comment in ports.forge.comments(repo, number)):
-        ports.forge.comment(repo, number, text, now)
-
-
 def owes_close(life: Life) -> bool:
     """True where what was turned down still has a pull request that nobody closed."""
     return life.state in _TURNED_DOWN and life.pull_request is not None and not life.pull_request.is_closed
 
 
-def _close_pull_request(journal: Journal, ports: Ports, now: datetime) -> None:
+def _close_pull_request(journal: Journal, ports: Ports) -> None:
     """With a sentence, once; unless a person has meanwhile put their own commit there."""
     ref = journal.life.pull_request
     if ref is None:
@@ -137,75 +102,8 @@ def _close_pull_request(journal: Journal, ports: Ports, now: datetime) -> None:
         last = journal.life.memory[-1]
         until = f" until {last.until:%Y-%m-%d}" if last.until else ""
         why = f": {inline(last.reason)}" if last.reason else ""
-        _comment_once(ports, ref.repo, ref.number, f"Closed: {last.kind} by {inline(last.by)}{until}{why}.", now)
+        say_once(journal, ref.number, f"closed/{len(journal.life.memory)}", f"Closed: {last.kind} by {inline(last.by)}{until}{why}.", ports)
         ports.forge.close_pull_request(ref.repo, ref.number)
 
 
-# ── merge ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _merge_now(journal: Journal, judged: Judged, ports: Ports, now: datetime) -> None:
-    """Announce the merge, send it once, pinned to the reviewed head and base, and record what came of it."""
-    ref, facts = journal.life.pull_request, judged.facts
-    if ref is None or facts.pull_request is None or not _may_by_itself(journal, judged, ports, now):
-        return
-    if journal.life.state is not State.APPROVED:
-        _approve(journal, judged)
-    nonce = journal.nonce("merge")
-    journal.move(
-        Event.MERGING,
-        f"{judged.verdict.tier}: everything it needs is there",
-        merge_intent=Intent(nonce=nonce, by=journal.actor, at=now),
-        verdict=judged.verdict,
-    )
-    ports.forge.set_check(ref.repo, ref.head, name=CHECK, conclusion="success", summary=f"Trimtab-Ledger: {journal.anchor}")
-    answer = ports.forge.merge(
-        ref.repo, ref.number, head=ref.head, base=facts.pull_request.base, message=merge_message(journal, ref, nonce), at=now
-    )
-    if isinstance(answer, Merged):
-        _record_merge(journal, answer.commit, "trimtab")
-    elif isinstance(answer, MergeRefused):
-        _refuse_merge(journal, ports, ref, f"{answer.reason}: {answer.detail}")
-
-
-def _may_by_itself(journal: Journal, judged: Judged, ports: Ports, now: datetime) -> bool:
-    """The day's cap on merges without a person, as slots: two workers at once cannot both take the last one."""
-    if judged.verdict.tier is not Tier.AUTO or judged.facts.approvals or judged.governance is None:
-        return True
-    proposal, cap = journal.life.planned(), judged.governance.limits.auto_merges_per_day
-    holder = f"{proposal.id}.{journal.life.generation}"
-    return ports.ledger.claim_slot(f"auto-merges-{proposal.place.repo}", f"{now:%Y-%m-%d}", cap, holder) is not None
-
-
-def merge_message(journal: Journal, ref: PullRequestRef, nonce: str) -> str:
-    """Subject and trailers of the merge commit; it anchors the record in Git."""
-    proposal = journal.life.planned()
-    return (
-        f"Merge {proposal.branch} (#{ref.number})\n\n"
-        f"Trimtab-Proposal: {proposal.id}\nTrimtab-Nonce: {nonce}\nTrimtab-Ledger: {journal.anchor}\n"
-    )
-
-
-def _approve(journal: Journal, judged: Judged) -> None:
-    if journal.life.state is State.EXPIRED:
-        journal.move(Event.ASKED, "answered after the request had expired", asked_at=journal.now)
-    if judged.verdict.tier is Tier.AUTO and not judged.facts.approvals:
-        journal.move(Event.AUTO_APPROVED, "low risk in proven non-production, and the policy allows it")
-        return
-    people = next((line.saw for line in judged.verdict.lines if line.rule == "approvals"), "") or ", ".join(
-        f"{approval.person} ({approval.via})" for approval in judged.facts.approvals
-    )
-    journal.move(Event.APPROVED, f"approved by {people}", approvals=judged.facts.approvals)
-
-
-def _record_merge(journal: Journal, commit: CommitSha, by: str) -> None:
-    proposal = journal.life.planned()
-    memory = Memory(fingerprint=proposal.fingerprint, kind="merged", at=journal.now, by=by)
-    journal.move(
-        Event.MERGED,
-        f"{commit[:10]} by {by}",
-        actor="merge" if by == "trimtab" else "forge",
-        merge_intent=None,
-        merge_commit=commit,
-        merged_at=journal.now,
-        merged_by=by,
-        memory=(*journal.life.memory, memory),
-    )
+__all__ = ["CHECK", "carry_on", "catch_up", "owes_close", "settle"]

@@ -4,14 +4,17 @@ from datetime import date, datetime, timedelta
 
 from trimtab.changes import Files, declared_pool, declared_values, git_blob, layout_of, plan_edit
 from trimtab.errors import BadInput, NotYet, Refused
+from trimtab.flow.ground import Ground
 from trimtab.flow.health_alerts import open_alerts
 from trimtab.flow.life import STREAMS, Journal, Life, fold, stream_of
 from trimtab.flow.live import live_quota, quota_asks
+from trimtab.flow.plans import layouts_of, plan_of
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
 from trimtab.records import (
     Cluster,
     ClusterUid,
+    Commit,
     CommitSha,
     Evidence,
     Facts,
@@ -31,15 +34,19 @@ STILL_NOW = timedelta(hours=36)
 """How old the newest measured hour may be: collectors that push once a day must do."""
 
 
-def load_facts(journal: Journal, ports: Ports, governance: Governance | None, now: datetime) -> Facts:
-    """The facts about one proposal, read now."""
-    life, proposal = journal.life, journal.life.planned()
+def load_facts(journal: Journal, ports: Ports, ground: Ground, now: datetime, *, is_thorough: bool, seen: PullRequest | None) -> Facts:
+    """The facts about one proposal, read now; `seen` is its pull request where the forge has just answered with it.
+
+    Unless it is thorough, a head that has the id of our own commit is taken for that commit, and what merging it does is reckoned from
+    the files: enough to say what a proposal waits for, and never enough to merge.
+    """
+    life, proposal, governance = journal.life, journal.life.planned(), ground.governance
     repository = ports.settings.repository(proposal.place.repo)
-    base = ports.forge.base_head(repository.id, repository.branch)
-    files = files_of(proposal, base, ports)
+    files = files_of(proposal, ground.base, ports)
     cluster = ports.palette.cluster(proposal.finding.subject.cluster_uid)
-    pull_request = ports.forge.pull_request(repository.id, life.pull_request.number) if life.pull_request else None
+    pull_request = seen or (ports.forge.pull_request(repository.id, life.pull_request.number) if life.pull_request else None)
     others = _other_lives(ports, proposal.id)
+    layouts = layouts_of(proposal.place.path, governance)
     return Facts(
         proposal=proposal.id,
         finding=proposal.finding,
@@ -51,22 +58,26 @@ def load_facts(journal: Journal, ports: Ports, governance: Governance | None, no
         highest_stage=ports.settings.highest_stage,
         owners=proposal.owners,
         demand_now=demand_now(ports, proposal, now),
-        forge_rules=ports.forge.rules(repository.id, repository.branch),
+        forge_rules=ground.rules,
         pull_request=pull_request,
-        commits=ports.forge.commits(repository.id, base, pull_request.head) if pull_request and pull_request.state == "open" else (),
+        commits=_commits(ports, life, ground.base, pull_request, is_thorough=is_thorough),
         our_login=ports.forge.login,
         is_base_blob_unmoved=is_unmoved(files, proposal),
-        is_merge_exactly_the_plan=_is_exactly_the_plan(ports, proposal, base, pull_request, files, governance),
+        is_merge_exactly_the_plan=_is_exactly_the_plan(ports, life, ground, pull_request, files, is_thorough=is_thorough),
         earlier=tuple(memory.kind for memory in life.memory if memory.fingerprint == proposal.fingerprint and memory.kind != "superseded"),
         others_open=_others_open(others, proposal),
         last_change=_last_change(others, life, proposal),
-        share_of_pools=_share_of_pools(others, proposal, ports),
+        share_of_pools=_share_of_pools([other for other in others if other.planned().run == proposal.run], proposal, ports),
+        share_of_pools_today=_share_of_pools([other for other in others if _was_planned_on(other, now.date())], proposal, ports),
         auto_merges_today=sum(1 for other in others if _merged_by_itself(other, now.date())),
         open_count=sum(1 for other in others if _is_open(other)),
         stop_reason=ports.permit.stop_reason(),
         alerts=open_alerts(ports, cluster.project_uid if cluster else None),
         quota=live_quota(proposal.finding.subject, ports),
         declared_texts=_declared_texts(files, proposal, governance),
+        plan=plan_of(life, layouts, pull_request, ports),
+        is_plan_expected=any(layout.expects_plan for layout in layouts),
+        is_plan_author_known=any(layout.plan_author for layout in layouts),
         instance_gpus=_gpus(ports, cluster, proposal.finding.instance_type),
     )
 
@@ -164,7 +175,7 @@ def _declared_texts(files: Files, proposal: Proposal, governance: Governance | N
         return ()
     fields = [change.field for change in proposal.finding.changes]
     try:
-        layout = layout_of(files, proposal.place, governance.layouts, subject.field)
+        layout = layout_of(files, proposal.place, governance.layouts, subject.field, subject.kind)
         said = declared_values(files, proposal.place, layout, fields)
     except (BadInput, Refused):
         return ()
@@ -181,19 +192,31 @@ def nonproduction_since(ports: Ports, cluster: Cluster | None) -> date | None:
     return next(listed, None)
 
 
+def _is_our_commit(life: Life, pull_request: PullRequest) -> bool:
+    """True where the head is the commit that we made and recorded: its id is the hash of all that is in it."""
+    return life.pull_request is not None and pull_request.head == life.pull_request.head == life.branch_head
+
+
+def _commits(ports: Ports, life: Life, base: CommitSha, pull_request: PullRequest | None, *, is_thorough: bool) -> tuple[Commit, ...]:
+    if pull_request is None or pull_request.state != "open":
+        return ()
+    if is_thorough or not _is_our_commit(life, pull_request):
+        return ports.forge.commits(pull_request.repo, base, pull_request.head)
+    login = ports.forge.login
+    return (Commit(sha=pull_request.head, author=login, committer=login, parents=(life.planned().base,), tree=""),)
+
+
 def _is_exactly_the_plan(
-    ports: Ports,
-    proposal: Proposal,
-    base: CommitSha,
-    pull_request: PullRequest | None,
-    files: Files,
-    governance: Governance | None,
+    ports: Ports, life: Life, ground: Ground, pull_request: PullRequest | None, files: Files, *, is_thorough: bool
 ) -> bool | None:
     """True where merging now would change the base by the planned edit and nothing else; None before there is a pull request."""
+    proposal, governance = life.planned(), ground.governance
     if pull_request is None or pull_request.state != "open" or governance is None:
         return None
+    if not is_thorough and _is_our_commit(life, pull_request):
+        return True if is_unmoved(files, proposal) else None
     try:
-        changes = ports.forge.merge_changes(proposal.place.repo, base, pull_request.head)
+        changes = ports.forge.merge_changes(pull_request.repo, ground.base, pull_request.head)
     except NotYet:
         return None
     if changes is None:
@@ -207,14 +230,16 @@ def _is_exactly_the_plan(
 def replan(files: Files, proposal: Proposal, governance: Governance) -> PlannedEdit | None:
     """The same change planned on another base; None where the files no longer say what the evidence was made for."""
     try:
-        layout = layout_of(files, proposal.place, governance.layouts, proposal.finding.subject.field)
+        subject = proposal.finding.subject
+        layout = layout_of(files, proposal.place, governance.layouts, subject.field, subject.kind)
         return plan_edit(files, proposal.place, layout, proposal.finding.changes)
     except (BadInput, Refused):
         return None
 
 
 def _other_lives(ports: Ports, this: ProposalId) -> list[Life]:
-    return [fold(entry) for stream, entry in ports.ledger.heads(STREAMS).items() if stream != stream_of(this)]
+    lives = (fold(entry) for stream, entry in ports.ledger.heads(STREAMS).items() if stream != stream_of(this))
+    return [life for life in lives if life.proposal]
 
 
 def _same_pool(life: Life, proposal: Proposal) -> bool:
@@ -233,9 +258,14 @@ def _last_change(others: list[Life], life: Life, proposal: Proposal) -> datetime
     return max((memory.at for touched in lives for memory in touched.memory if memory.kind == "merged"), default=None)
 
 
+def _was_planned_on(life: Life, day: date) -> bool:
+    """True where its pull request was opened or written anew on that day."""
+    return life.pull_request is not None and life.planned_at is not None and life.planned_at.date() == day
+
+
 def _share_of_pools(others: list[Life], proposal: Proposal, ports: Ports) -> float:
-    """Share of all live pools that this proposal's run proposes to change, itself included."""
-    subjects = [other.planned().finding.subject for other in others if other.proposal and other.planned().run == proposal.run]
+    """Share of all live pools that these proposals and this one want to change."""
+    subjects = [other.planned().finding.subject for other in others]
     touched = {(subject.cluster_uid, subject.thing) for subject in (*subjects, proposal.finding.subject)}
     pools = sum(len(cluster.pools) for cluster in ports.palette.clusters())
     return len(touched) / pools if pools else 1.0

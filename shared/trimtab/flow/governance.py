@@ -18,7 +18,7 @@ def read_governance(ports: Ports, repo: str, commit: CommitSha | None = None) ->
     Raises BadInput naming the file and key where they cannot be read: then nothing opens and nothing merges.
     """
     at = commit or ports.forge.base_head(repo, ports.settings.repository(repo).branch)
-    return _parsed(tuple((path, content) for path in PATHS if (content := ports.forge.read_file(repo, at, path)) is not None), at)
+    return _parsed(tuple(ports.forge.read_files(repo, at, PATHS).items()), at)
 
 
 @lru_cache(maxsize=16)

@@ -3,15 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from trimtab.errors import BadInput
 from trimtab.flow.approvals import clicked_approvals, void, with_reviews
 from trimtab.flow.facts import load_facts
-from trimtab.flow.governance import read_governance
+from trimtab.flow.ground import Ground, ground_of
 from trimtab.flow.life import Journal
 from trimtab.lifecycle import Event, State
 from trimtab.policy.judge import judge
 from trimtab.ports import Ports
-from trimtab.records import Facts, Governance, Verdict
+from trimtab.records import Facts, Governance, PullRequest, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,13 +18,31 @@ class Judged:
     """A verdict with the facts and rules it was made from."""
 
     facts: Facts
-    governance: Governance | None
+    ground: Ground
     verdict: Verdict
 
+    @property
+    def governance(self) -> Governance | None:
+        """The rules; None = unreadable."""
+        return self.ground.governance
 
-def rejudge(journal: Journal, ports: Ports, now: datetime) -> Judged:
-    """Judge on fresh facts; record what fell since, and the verdict where anything in it that matters changed."""
-    judged = judge_now(journal, ports, now)
+
+def rejudge(
+    journal: Journal,
+    ports: Ports,
+    now: datetime,
+    *,
+    ground: Ground | None = None,
+    may_merge: bool = False,
+    seen: PullRequest | None = None,
+) -> Judged:
+    """Judge on fresh facts; record what fell since, and the verdict where anything in it that matters changed.
+
+    What only says how a proposal stands is told from few reads. What would merge is judged a second time, on everything.
+    """
+    judged = judge_now(journal, ports, now, ground=ground, seen=seen)
+    if may_merge and judged.verdict.may_merge:
+        judged = judge_now(journal, ports, now, is_thorough=True)
     _record_void(journal, judged)
     if not _same(judged.verdict, journal.life.verdict):
         journal.note("judged", _headline(judged.verdict), verdict=judged.verdict)
@@ -44,19 +61,24 @@ def _record_void(journal: Journal, judged: Judged) -> None:
         journal.move(Event.VOIDED, reasons, approvals=kept, verdict=judged.verdict, asked_at=journal.now)
 
 
-def judge_now(journal: Journal, ports: Ports, now: datetime) -> Judged:
+def judge_now(
+    journal: Journal,
+    ports: Ports,
+    now: datetime,
+    *,
+    ground: Ground | None = None,
+    is_thorough: bool = False,
+    seen: PullRequest | None = None,
+) -> Judged:
     """Facts, rules and verdict; unreadable rules judge as no rules, which opens and merges nothing."""
     life = journal.life
-    try:
-        governance: Governance | None = read_governance(ports, life.planned().place.repo)
-    except BadInput as error:
-        ports.log.warning("governance.unreadable", input=str(error))
-        governance = None
-    facts = load_facts(journal, ports, governance, now)
+    ground = ground or ground_of(life.planned().place.repo, ports)
+    governance = ground.governance
+    facts = load_facts(journal, ports, ground, now, is_thorough=is_thorough, seen=seen)
     facts = replace(facts, approvals=clicked_approvals(life.approvals, life.planned().id, governance, ports))
     if governance and facts.pull_request and facts.pull_request.state == "open":
         facts = with_reviews(facts, governance, judge(facts, governance, now).tier, ports)
-    return Judged(facts=facts, governance=governance, verdict=judge(facts, governance, now))
+    return Judged(facts=facts, ground=ground, verdict=judge(facts, governance, now))
 
 
 def _same(new: Verdict, old: Verdict | None) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from trimtab.errors import Broken
 from trimtab.flow.codec import dump, load
 from trimtab.lifecycle import Event, State, advance
 from trimtab.ports import Ports
@@ -27,6 +28,8 @@ class PullRequestRef:
     """What its text speaks of (`opening.spoken_of`): it is written anew when that moves, not whenever somebody judges."""
     is_closed: bool = False
     """True once what was turned down is closed, or found to be."""
+    at: datetime | None = None
+    """Since when `head` is its head; what was said of it before was said of another."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +90,12 @@ class Life:
     answered: tuple[tuple[str, str], ...] = ()
     """(inbox key, what its sender was told) of decisions that are already here: the same click twice is one click and one answer."""
     outcome: Outcome | None = None
+    gate: str = ""
+    """What our check says, and of which commit (`gate.said`): it is published anew when that moves."""
+    held: str = ""
+    """The limit that keeps it from being planned again on a base that moved; "" = none does."""
+    successor: str = ""
+    """URL of the pull request that took the place of this one, once it was said there."""
 
     def planned(self) -> Proposal:
         """The proposal of a stream that has one."""
@@ -112,6 +121,20 @@ def stream_of(proposal: str) -> str:
 def fold(entry: Entry | None) -> Life:
     """The life that a head entry carries."""
     return Life() if entry is None else load(Life, entry.state, f"streams/{entry.stream}/{entry.n}: state")
+
+
+def lives(ports: Ports) -> dict[str, Life]:
+    """Stream → life of every proposal that can be read; what cannot be read records nothing, and keeps no other from being known."""
+    found = {}
+    for stream, entry in sorted(ports.ledger.heads(STREAMS).items()):
+        try:
+            life = fold(entry)
+        except Broken as error:
+            ports.log.warning("stream.broken", stream=stream, input=str(error))
+            continue
+        if life.proposal:
+            found[stream] = life
+    return found
 
 
 @dataclass(slots=True)

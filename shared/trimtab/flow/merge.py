@@ -11,9 +11,14 @@ from datetime import datetime, timedelta
 from trimtab.errors import BadInput, Broken, Refused
 from trimtab.flow.approvals import person_of
 from trimtab.flow.effects import carry_on, catch_up, settle
+from trimtab.flow.gate import WAKE as GATE
+from trimtab.flow.gate import answer
 from trimtab.flow.governance import home_governance
+from trimtab.flow.hints import answer_hint, is_our_own_echo, proposals_of, repository_of
 from trimtab.flow.judging import Judged, judge_now
-from trimtab.flow.life import STREAMS, Journal, Memory, fold, until_settled
+from trimtab.flow.life import Journal, Memory, until_settled
+from trimtab.flow.queue import WAKE as QUEUE
+from trimtab.flow.queue import judge_queue
 from trimtab.flow.requests import forge_event_of, slack_of
 from trimtab.flow.wake import Wake
 from trimtab.lifecycle import Event, State
@@ -23,6 +28,7 @@ from trimtab.records import Approval, Click, Json, Person, Proposal, ProposalId,
 from trimtab.render import slack
 from trimtab.render.text import ref
 from trimtab.sources.clicks import Command
+from trimtab.sources.forge_events import ForgeEvent
 
 SNOOZE = timedelta(days=14)
 APPROVALS_IN_A_ROW = 10
@@ -48,23 +54,55 @@ class Decision:
 
 def merge(wake: Wake, ports: Ports, now: datetime) -> str:
     """A click, a forge event, or a wake of the sweeper."""
+    ports.forge.forget()
     source = wake.key.split("/")[1]
     if source == "slack":
         return clicked(wake.key, ports, now)
     if source in ("github", "gitlab"):
-        event = forge_event_of(wake.key, ports)
-        ids = [proposal for proposal, repo, number in _open_pull_requests(ports) if (repo, number) == (event.repo, event.number)]
-        return "; ".join(settle_one(proposal, ports, now) for proposal in ids) or "not about a pull request of ours"
+        return hinted(forge_event_of(wake.key, ports), source, ports, now)
+    if wake.key.startswith((GATE, QUEUE)):
+        return _woken_for_the_gate(wake.key, ports, now)
     return settle_one(ProposalId(wake.key.rsplit("/", 1)[1].partition(".")[0]), ports, now)
 
 
-def settle_one(proposal: ProposalId, ports: Ports, now: datetime) -> str:
-    """Judge one proposal again and merge it if everything is there."""
+def _woken_for_the_gate(key: str, ports: Ports, now: datetime) -> str:
+    _check_permitted(ports)
+    repo, _, rest = key.removeprefix(GATE).removeprefix(QUEUE).partition(".")
+    if all(repository.id != repo for repository in ports.settings.repositories):
+        raise BadInput(f"{key}: no managed repo of that name")
+    if key.startswith(QUEUE):
+        return judge_queue(repo, ports, now)
+    number = rest.partition(".")[0]
+    if not number.isdecimal():
+        raise BadInput(f"{key}: no number of a pull request")
+    return answer(repo, int(number), ports, now)
+
+
+def hinted(event: ForgeEvent, source: str, ports: Ports, now: datetime) -> str:
+    """Something happened at the forge: look again at what it may be about."""
+    repository = repository_of(event, source, ports)
+    if repository is None or is_our_own_echo(event):
+        return f"nothing to do for {event.kind} {event.action}".rstrip()
+    _check_permitted(ports)
+    if event.kind == "queue":
+        return judge_queue(repository.id, ports, now)
+    told = [settle_one(proposal, ports, now) for proposal in proposals_of(event, repository, ports)]
+    told.append(answer_hint(event, repository, ports, now))
+    return "; ".join(filter(None, told)) or "not about a pull request of ours"
+
+
+def _check_permitted(ports: Ports) -> None:
     stop = ports.permit.stop_reason()
     if stop:
         raise Refused(f"nothing merges: {stop}")
 
+
+def settle_one(proposal: ProposalId, ports: Ports, now: datetime) -> str:
+    """Judge one proposal again and merge it if everything is there."""
+    _check_permitted(ports)
+
     def step() -> str:
+        ports.forge.forget()
         journal = Journal.open(ports, proposal, "merge", now)
         if journal.life.proposal is None:
             raise BadInput(f"{proposal}: no such proposal")
@@ -72,20 +110,6 @@ def settle_one(proposal: ProposalId, ports: Ports, now: datetime) -> str:
         return f"{proposal} is {journal.life.state}"
 
     return until_settled(step)
-
-
-def _open_pull_requests(ports: Ports) -> list[tuple[ProposalId, str, int]]:
-    lives = (fold(entry) for entry in ports.ledger.heads(STREAMS).values())
-    return [
-        (life.proposal.id, _full_name(ports, life.pull_request.repo), life.pull_request.number)
-        for life in lives
-        if life.proposal and life.pull_request and any(repo.id == life.pull_request.repo for repo in ports.settings.repositories)
-    ]
-
-
-def _full_name(ports: Ports, repo: str) -> str:
-    repository = ports.settings.repository(repo)
-    return repository.id if repository.forge == "local" else repository.location
 
 
 # ── a decision ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,6 +171,7 @@ def decide(decision: Decision, ports: Ports, now: datetime) -> str:
         raise Refused(f"Trimtab is stopped ({stop})")
 
     def step() -> str:
+        ports.forge.forget()
         journal = Journal.open(ports, decision.proposal, "merge", now)
         catch_up(journal, ports, now)
         if decision.key not in dict(journal.life.answered):

@@ -10,20 +10,22 @@ from datetime import datetime
 
 from trimtab.analysis.ranking import rank
 from trimtab.analysis.rightsize import fingerprint
-from trimtab.changes import TERRAFORM, branch_name, find_place, is_covered, is_editable, layout_of, plan_edit
+from trimtab.changes import TERRAFORM, branch_name, find_place, is_covered, is_editable, is_kustomization, layout_of, plan_edit
 from trimtab.errors import BadInput, Broken, Refused
-from trimtab.flow.adopt import adopt, supersede_vanished
+from trimtab.flow.adopt import adopt, point_to_successors, supersede_vanished
 from trimtab.flow.analyze import analysis_of
 from trimtab.flow.bills import Bills
 from trimtab.flow.codec import dump
+from trimtab.flow.dashboard import keep_dashboard, reasons_of
 from trimtab.flow.effects import carry_on, catch_up
 from trimtab.flow.governance import home_governance, read_governance
+from trimtab.flow.ground import Ground, ground_of
 from trimtab.flow.life import Journal, proposal_id, stream_of, until_settled
 from trimtab.flow.past_cases import past_cases
 from trimtab.flow.runs import Analysis, Plan, analysis_key, evidence_end, find_plan, keep_plan, latest_analyses, plan_of
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports
-from trimtab.records import Cluster, ClusterUid, CommitSha, Finding, Governance, Json, Place, Proposal, ProposalId, Refusal
+from trimtab.records import Cluster, ClusterUid, CommitSha, Finding, Governance, Place, Proposal, ProposalId, Refusal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +37,8 @@ class Checkout:
     governance: Governance
     files: Mapping[str, bytes]
     """The files that some layout takes, and the Terraform that reads them."""
+    ground: Ground
+    """The repo as it is now, a little later: what is opened is judged by the rules of today."""
 
 
 def propose(wake: Wake, ports: Ports, now: datetime) -> str:
@@ -93,35 +97,42 @@ def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
     stop = ports.permit.stop_reason()
     if stop:
         raise Refused(f"nothing opens: {stop}")
+    ports.forge.forget()
     analyses = latest_analyses(frozen.run, ports)
     checkouts = tuple(checkout(repo, commit, ports) for repo, commit in frozen.commits)
     clusters = {cluster.uid: cluster for cluster in ports.palette.clusters()}
-    refusals: list[Json] = []
-    opened = 0
+    refusals: list[Refusal] = []
+    opened: list[ProposalId] = []
     findings = rank(finding for analysis in analyses for finding in analysis.findings)
     # First, so that a proposal that is no longer wanted is in nobody's way.
     supersede_vanished(findings, [no for analysis in analyses for no in analysis.refusals], evidence_end(frozen), ports, now)
     for finding in findings:
         answer = open_one(frozen, finding, clusters.get(finding.subject.cluster_uid), checkouts, ports, now)
         if isinstance(answer, Refusal):
-            refusals.append(dump(answer))
+            refusals.append(answer)
         else:
-            opened += 1
-    ports.documents.publish(f"runs/{frozen.run}/refused", {"refusals": refusals})
+            opened.append(answer)
+    told = reasons_of((*refusals, *(no for analysis in analyses for no in analysis.refusals)))
+    ports.documents.publish(f"runs/{frozen.run}/refused", {"refusals": [dump(refusal) for refusal in refusals], "reasons": told})
     ports.documents.publish("runs/latest", {"run": frozen.run, "at": frozen.at.isoformat()})
-    return f"{frozen.run}: {opened} proposals stand, {len(refusals)} findings were not opened"
+    point_to_successors(opened, ports, now)
+    for found in checkouts:
+        keep_dashboard(found.repo, found.ground.governance, "propose", ports, now)
+    return f"{frozen.run}: {len(opened)} proposals stand, {len(refusals)} findings were not opened"
 
 
 def checkout(repo: str, commit: CommitSha, ports: Ports) -> Checkout:
     """Read a repo's rules and the files that its layouts take."""
     governance = read_governance(ports, repo, commit)
     paths = [path for path in ports.forge.list_files(repo, commit) if _is_wanted(path, governance)]
-    return Checkout(repo=repo, commit=commit, governance=governance, files=ports.forge.read_files(repo, commit, paths))
+    files = ports.forge.read_files(repo, commit, paths)
+    return Checkout(repo=repo, commit=commit, governance=governance, files=files, ground=ground_of(repo, ports))
 
 
 def _is_wanted(path: str, governance: Governance) -> bool:
-    """True for a file that some layout takes, and for Terraform: it says what reads those files, and what its variables are."""
-    return is_editable(path) and (path.endswith(TERRAFORM) or any(is_covered(layout, path) for layout in governance.layouts))
+    """True for a file that some layout takes, and for what decides about such files: Terraform and its variables, kustomizations."""
+    decides = path.endswith((*TERRAFORM, ".tf.json", ".tfvars.json")) or is_kustomization(path)
+    return is_editable(path) and (decides or any(is_covered(layout, path) for layout in governance.layouts))
 
 
 def open_one(
@@ -137,11 +148,14 @@ def open_one(
     except (BadInput, Refused) as error:
         return _refused(finding, "not-in-git", str(error))
 
+    ground = next(found.ground for found in checkouts if found.repo == proposal.place.repo)
+
     def step() -> str:
+        ports.forge.forget()
         journal = Journal.open(ports, proposal.id, "propose", now)
         catch_up(journal, ports, now)
         refusal = adopt(journal, proposal, ports, now)
-        carry_on(journal, ports, now)
+        carry_on(journal, ports, now, ground=ground)
         return refusal
 
     try:
@@ -156,7 +170,7 @@ def open_one(
 def draft(frozen: Plan, finding: Finding, cluster: Cluster, checkouts: tuple[Checkout, ...], ports: Ports) -> Proposal:
     """A finding with its place in Git and the exact edit. Raises Refused or BadInput where no repo allows one."""
     found, place = locate(finding, cluster, checkouts)
-    layout = layout_of(found.files, place, found.governance.layouts, finding.subject.field)
+    layout = layout_of(found.files, place, found.governance.layouts, finding.subject.field, finding.subject.kind)
     owners = Bills(ports.documents).owners(cluster.name, finding.subject.pool) if finding.subject.kind == "pool" else ()
     identity = proposal_id(found.repo, finding.subject)
     return Proposal(
@@ -182,7 +196,8 @@ def locate(finding: Finding, cluster: Cluster, checkouts: tuple[Checkout, ...]) 
     places, problems = [], []
     for found in checkouts:
         try:
-            place = find_place(found.files, found.repo, found.governance.layouts, cluster.name, finding.subject.pool, finding.subject.field)
+            subject, layouts = finding.subject, found.governance.layouts
+            place = find_place(found.files, found.repo, layouts, cluster.name, subject.pool, subject.field, subject.kind)
             places.append((found, place))
         except Refused as error:
             problems.append(str(error))

@@ -10,12 +10,16 @@ from datetime import datetime, timedelta
 from trimtab.errors import BadInput, Refused, Upstream
 from trimtab.flow.audits import follow_audits, judge_again
 from trimtab.flow.cards import tell
+from trimtab.flow.dashboard import keep_dashboard
 from trimtab.flow.effects import owes_close
 from trimtab.flow.facts import nonproduction_since
+from trimtab.flow.gate import sweep_gate
+from trimtab.flow.ground import ground_of
 from trimtab.flow.health_alerts import look_into
 from trimtab.flow.life import STREAMS, Journal, Life, fold, until_settled
 from trimtab.flow.live import live_quota
 from trimtab.flow.measure import measure
+from trimtab.flow.queue import sweep_queue
 from trimtab.flow.wake import AGAIN, Wake, served_by
 from trimtab.lifecycle import Event, State
 from trimtab.policy.subjects import pool_text, quota_text
@@ -61,6 +65,13 @@ def verify(wake: Wake, ports: Ports, now: datetime) -> str:
             told.append(f"{proposal}: {error}")
         except Upstream as error:
             failures.append(f"{proposal}: {error}")
+    for repository in ports.settings.repositories:
+        try:
+            told.append(sweep_forge(repository.id, ports, now))
+        except (BadInput, Refused) as error:
+            ports.log.warning("sweep.refused", repo=repository.id, input=str(error))
+        except Upstream as error:
+            failures.append(f"{repository.id}: {error}")
     ports.ledger.seal(f"{now:%Y-%m-%d}", now)
     sweep_inbox(ports, now)
     if failures:
@@ -84,6 +95,14 @@ def sweep(proposal: ProposalId, n: int, ports: Ports, now: datetime) -> str:
     """Wake `merge` for a proposal that nothing woke since its last entry; the same entry wakes it once per hour at most."""
     ports.inbox.put(f"inbox/decide/{proposal}.{n}.{now:%Y%m%dT%H}", b"{}")
     return f"{proposal}: woken"
+
+
+def sweep_forge(repo: str, ports: Ports, now: datetime) -> str:
+    """The repo's page, and the pull requests and queue entries whose webhook never came: a few calls, whatever is there."""
+    ports.forge.forget()
+    keep_dashboard(repo, ground_of(repo, ports).governance, "verify", ports, now)
+    unanswered, queued = sweep_gate(repo, ports), sweep_queue(repo, ports, now)
+    return f"{repo}: {unanswered} pull requests without an answer, {queued} queues" if unanswered or queued else ""
 
 
 def sweep_inbox(ports: Ports, now: datetime) -> None:

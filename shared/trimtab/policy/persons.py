@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from trimtab.policy.case import CODE, CONFIG, FORGE, METRICS, POLICY, RECORD, SETTINGS, Case, line
 from trimtab.policy.environment import LISTED_FOR, is_listed, production_marks
-from trimtab.records import ForgeRules, Stage, VerdictLine
+from trimtab.records import Facts, ForgeRules, Stage, VerdictLine
 
 _FORGIVEN = {"snoozed"}
 Ask = Callable[[Case], VerdictLine]
@@ -79,7 +79,7 @@ def forge_holds(case: Case) -> VerdictLine:
     """The forge itself must be able to stop a wrong merge, and must not demand a review."""
     missing = _missing(case.facts.forge_rules)
     saw = "; ".join(missing) or "the forge checks every merge"
-    wanted = "our required check, no bypass, moved bases caught, .trimtab protected, no review demanded"
+    wanted = "our required check, no bypass, moved bases caught, .trimtab and trimtab/ protected, no review demanded"
     return line("forge-rules", "needs-person", held=not missing, saw=saw, wanted=wanted, source=FORGE)
 
 
@@ -91,6 +91,7 @@ def _missing(rules: ForgeRules | None) -> list[str]:
         "Trimtab could bypass the rules": rules.may_bypass,
         "a moved base would not be caught": not rules.catches_moved_base,
         ".trimtab is not protected by its owners": not rules.protects_config,
+        "others may push below trimtab/": not rules.guards_our_branches,
         "it demands a review": rules.requires_review,
     }
     return [problem for problem, is_true in problems.items() if is_true]
@@ -103,6 +104,31 @@ def edit_understood(case: Case) -> VerdictLine:
     return line("edit-understood", "needs-person", held=not unsure, saw=saw, wanted="nothing unknown about the edit", source=FORGE)
 
 
+def plan_changes_only(case: Case) -> VerdictLine:
+    """A plan that deletes or replaces something, or does nothing at all, is not what was proposed; a lost cluster is the worst of it."""
+    problem = _plan_problem(case.facts)
+    wanted = "a plan that only changes what is there"
+    return line(
+        "plan-outcome", "needs-person", held=not problem, saw=problem or "only changes, or no plan yet", wanted=wanted, source=FORGE
+    )
+
+
+def _plan_problem(facts: Facts) -> str:
+    plan = facts.plan
+    if facts.is_plan_expected and not facts.is_plan_author_known:
+        return "the layout expects a plan and names nobody whose plan counts (plan_author)"
+    if plan is None or plan.is_failed:
+        return ""
+    if plan.clusters_lost:
+        return f"it deletes or replaces whole clusters: {', '.join(plan.clusters_lost[:3])}"
+    if plan.destroys:
+        named = ", ".join((*plan.deleted, *plan.replaced)[:3]) or "it does not say which"
+        return f"it deletes or replaces {plan.destroys} resources: {named}"
+    if plan.adds:
+        return f"it adds {plan.adds} resources"
+    return "" if plan.changes else "it changes nothing: what applies this does not read the edited file"
+
+
 def has_window(case: Case) -> VerdictLine:
     """Without a window nobody said when merging by itself is all right."""
     windows = case.governance.windows
@@ -112,5 +138,5 @@ def has_window(case: Case) -> VerdictLine:
 
 ASKS: tuple[Ask, ...] = (
     low_risk, guarded_stage, nonproduction, no_production_marks, no_repave, no_violations, no_disruption, nothing_earlier, forge_holds,
-    edit_understood, has_window,
+    edit_understood, has_window, plan_changes_only,
 )  # fmt: skip

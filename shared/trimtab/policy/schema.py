@@ -1,10 +1,14 @@
 """`config.yaml` and `policy.yaml` as strict models: what may stand where, and nothing else. Their JSON Schema is for editors."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from trimtab.errors import BadInput
+from trimtab.keypaths import LONGEST_PATH
+from trimtab.keypaths import parse as parse_key_path
 from trimtab.policy.facts import FACTS
 from trimtab.policy.values import Name, Pattern, Slug, Strict, Zone
 
@@ -39,6 +43,8 @@ TierName = Literal["one-approval", "two-approvals", "report-only"]
 """A rule only ever raises, so there is no rule that gives auto-merge."""
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Operator = Literal["is", "in", "at-most", "at-least", "matches"]
+LabelText = Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9 ._:/-]|\{risk\}|\{environment\}){1,40}$")]
+"""A label as both forges take one; GitLab parts labels at commas."""
 Scalar = str | bool | int | float
 
 
@@ -58,6 +64,14 @@ class StageModel(Strict):
         return self
 
 
+def _glob(glob: str) -> str:
+    """A glob with no placeholder that nothing fills."""
+    unknown = [part for part in re.findall(r"\{[^}]*\}?", glob) if part not in {"{cluster}", "{namespace}"}]
+    if unknown:
+        raise ValueError(f"{unknown[0]}: the placeholders are {{cluster}} and {{namespace}}")
+    return glob
+
+
 class GateModel(Strict):
     """Which gate decides for a path."""
 
@@ -65,35 +79,147 @@ class GateModel(Strict):
     gate: Literal["forge", "slack", "both"]
 
 
-class FieldsModel(Strict):
-    """Field → key inside a pool."""
+def _key_path(path: str) -> str:
+    """A key path that can be followed."""
+    try:
+        parse_key_path(path)
+    except BadInput as error:
+        raise ValueError(str(error)) from None
+    return path
 
-    count: Name | None = None
-    min: Name | None = None
-    max: Name | None = None
-    instance_type: Name | None = None
-    capacity_type: Name | None = None
-    cpu_cores: Name | None = None
-    memory_mib: Name | None = None
-    gpu_limit: Name | None = None
+
+KeyPath = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH), AfterValidator(_key_path)]
+Kind = Literal["pool", "namespace", "workspace", "virtual-cluster", "workload"]
+UnitName = Literal["cores", "millicores", "bytes", "mib", "gib", "pieces", "quantity"]
+_UNITS: dict[str, tuple[UnitName, ...]] = {
+    "cpu": ("cores", "millicores", "quantity"),
+    "memory": ("bytes", "mib", "gib", "quantity"),
+    "gpu": ("pieces", "quantity"),
+}
+
+
+class FieldsModel(Strict):
+    """Field → key inside a pool, a quota or a container."""
+
+    count: KeyPath | None = None
+    min: KeyPath | None = None
+    max: KeyPath | None = None
+    instance_type: KeyPath | None = None
+    capacity_type: KeyPath | None = None
+    cpu_cores: KeyPath | None = None
+    memory_mib: KeyPath | None = None
+    gpu_limit: KeyPath | None = None
+    cpu_request: KeyPath | None = None
+    cpu_limit: KeyPath | None = None
+    memory_request: KeyPath | None = None
+    memory_limit: KeyPath | None = None
+    gpu_request: KeyPath | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Those that are set."""
+        return self.model_dump(exclude_none=True)
 
     @model_validator(mode="after")
     def _has_one(self) -> "FieldsModel":
-        if not self.model_dump(exclude_none=True):
+        if not self.given:
             raise ValueError("names no field; a layout without one can change nothing")
         return self
 
 
+class UnitsModel(Strict):
+    """Field → how the files write it: plain numbers of a unit, or Kubernetes quantities ("8Gi", "500m")."""
+
+    cpu_cores: UnitName | None = None
+    memory_mib: UnitName | None = None
+    gpu_limit: UnitName | None = None
+    cpu_request: UnitName | None = None
+    cpu_limit: UnitName | None = None
+    memory_request: UnitName | None = None
+    memory_limit: UnitName | None = None
+    gpu_request: UnitName | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Those that are set."""
+        return self.model_dump(exclude_none=True)
+
+    @model_validator(mode="after")
+    def _fits(self) -> "UnitsModel":
+        for name, unit in self.given.items():
+            fitting = _UNITS[name.partition("_")[0]]
+            if unit not in fitting:
+                raise ValueError(f"{name}: {unit!r} does not measure it; expected {', '.join(fitting)}")
+        return self
+
+
 class LayoutModel(Strict):
-    """Where files say what a pool is."""
+    """Where files say what a pool, a quota or a container is."""
 
     name: Name
-    files: list[Name] = Field(min_length=1)
-    cluster: Annotated[str, Field(max_length=120)]
-    pools: Name
-    pool_name: Name
+    files: list[Annotated[Name, AfterValidator(_glob)]] = Field(min_length=1)
+    cluster: Annotated[str, Field(max_length=LONGEST_PATH)] = ""
+    cluster_name: Name | None = None
+    pools: Annotated[str, Field(max_length=LONGEST_PATH)] = ""
+    pool_name: KeyPath | None = None
+    pool: Name | None = None
+    kind: Kind | None = None
+    object_: Annotated[str, Field(pattern=r"^([A-Z][A-Za-z0-9]{0,62}|workload)$")] | None = Field(default=None, alias="object")
     fields_: FieldsModel = Field(alias="fields")
+    units: UnitsModel = Field(default_factory=UnitsModel)
     delivery: Literal["apply-on-push", "atlantis", "hcp-terraform", "argo"] = "apply-on-push"
+    plan_author: Annotated[str, Field(max_length=100)] = ""
+
+    @property
+    def is_about(self) -> Kind:
+        """The kind; where it is not said, what has such fields."""
+        if self.kind is not None:
+            return self.kind
+        given = set(self.fields_.given)
+        return "namespace" if given <= {"cpu_cores", "memory_mib", "gpu_limit"} else "workload" if given <= _CONTAINER else "pool"
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "LayoutModel":
+        for path in (self.cluster if self.cluster != "*" else "", self.pools):
+            _key_path(path)
+        known = _FIELDS_OF[self.is_about]
+        strange = sorted(set(self.fields_.given) - known)
+        if strange:
+            raise ValueError(f"fields.{strange[0]}: a {self.is_about} has no such field; it has {', '.join(sorted(known))}")
+        if set(self.units.given) - set(self.fields_.given):
+            raise ValueError(f"units.{min(set(self.units.given) - set(self.fields_.given))}: is not among `fields`")
+        self._names_its_things()
+        return self
+
+    def _names_its_things(self) -> None:
+        """A layout that cannot tell one cluster's things from another's would edit the wrong one."""
+        by_path = any("{cluster}" in glob for glob in self.files)
+        ways = [name for name, is_given in (
+            ("cluster", bool(self.cluster)), ("cluster_name", bool(self.cluster_name)), ("{cluster} in files", by_path)
+        ) if is_given]  # fmt: skip
+        if len(ways) > 1 or (by_path and not all("{cluster}" in glob for glob in self.files)):
+            raise ValueError(f"{' and '.join(ways)}: say in one way, the same for all files, which cluster it is")
+        if self.cluster == "*" and self.is_about not in {"workspace", "virtual-cluster"}:
+            raise ValueError(f"cluster: '*' is for workspaces and virtual clusters; say which cluster a {self.is_about} is of")
+        if self.object_ and not ways:
+            raise ValueError("cluster: Kubernetes objects do not name it; set cluster_name, or put {cluster} into files")
+        if (self.object_ == "workload") != (self.is_about == "workload" and self.pool is None and self.pool_name is None):
+            raise ValueError("kind workload: set either `object: workload`, or `pool` with namespace/Kind/name/container")
+        # A block of Terraform may be the only one of its resource, and go by the resource's name.
+        given = [self.pool is not None, self.pool_name is not None, all(glob.endswith(".tf") for glob in self.files)]
+        if self.object_ != "workload" and (not any(given) or all(given[:2])):
+            raise ValueError("needs pool_name (the key that names each) or pool (the name of the only one)")
+
+
+_CONTAINER = frozenset({"cpu_request", "cpu_limit", "memory_request", "memory_limit", "gpu_request"})
+_QUOTA = frozenset({"cpu_cores", "memory_mib", "gpu_limit"})
+_FIELDS_OF: dict[Kind, frozenset[str]] = {
+    "pool": frozenset({"count", "min", "max", "instance_type", "capacity_type"}) | _QUOTA,
+    "namespace": _QUOTA | (_CONTAINER - {"gpu_request"}),
+    "workspace": _QUOTA,
+    "virtual-cluster": _QUOTA,
+    "workload": _CONTAINER,
+}
 
 
 class ConfigFile(Strict):
@@ -104,6 +230,8 @@ class ConfigFile(Strict):
     stage: StageName = "observe"
     stages: Annotated[list[StageModel], Field(default_factory=list)]
     gates: Annotated[list[GateModel], Field(default_factory=list)]
+    labels: Annotated[list[LabelText], Field(max_length=10, default_factory=lambda: ["trimtab", "cost"])]
+    dashboard: bool = True
     layouts: Annotated[list[LayoutModel], Field(default_factory=list)]
 
 
@@ -194,9 +322,11 @@ class LimitsModel(Strict):
     """Rate limits and breakers."""
 
     pull_requests_per_hour: Annotated[int, Field(ge=0)] = 4
+    commits_per_hour: Annotated[int, Field(ge=0)] = 12
     open_at_once: Annotated[int, Field(ge=0)] = 10
     auto_merges_per_day: Annotated[int, Field(ge=0)] = 3
     share_of_pools_per_run: Share = 0.34
+    share_of_pools_per_day: Share = 0.5
     cool_down_days: Annotated[int, Field(ge=0)] = 7
 
 

@@ -252,6 +252,14 @@ def breaker(case: Case) -> VerdictLine:
     return line("breaker", "blocks", held=share <= limit, saw=saw, wanted=f"at most {100 * limit:.0f}%", source=POLICY)
 
 
+def breaker_of_the_day(case: Case) -> VerdictLine:
+    """Many small runs can be as wrong together as one large one; what is open already is not stopped by what came after it."""
+    share, limit = case.facts.share_of_pools_today, case.governance.limits.share_of_pools_per_day
+    held = case.facts.pull_request is not None or share <= limit
+    saw = f"the runs of this day touch {100 * share:.0f}% of all pools"
+    return line("breaker-of-the-day", "blocks", held=held, saw=saw, wanted=f"at most {100 * limit:.0f}% a day", source=POLICY)
+
+
 def open_limit(case: Case) -> VerdictLine:
     """Reviewers get a few at a time; one that is open already is not counted against itself."""
     count, limit = case.facts.open_count, case.governance.limits.open_at_once
@@ -278,6 +286,18 @@ def _strangers(facts: Facts) -> set[str]:
     return {login or "nobody by name" for login in logins if not facts.our_login or login != facts.our_login}
 
 
+def plan_there(case: Case) -> VerdictLine:
+    """Where somebody plans every pull request, nothing merges before its own head is planned."""
+    facts, plan = case.facts, case.facts.plan
+    if not facts.is_plan_expected or facts.pull_request is None:
+        return line("plan-there", "waits", held=True, saw="no plan is expected yet", wanted=_PLANNED, source=FORGE)
+    saw = "no plan of this commit" if plan is None else "the plan failed" if plan.is_failed else f"a plan by {plan.by}"
+    return line("plan-there", "waits", held=plan is not None and not plan.is_failed, saw=saw, wanted=_PLANNED, source=FORGE)
+
+
+_PLANNED = "a plan of this very commit, by whom the layout names"
+
+
 def pull_request_ready(case: Case) -> VerdictLine:
     """Open, not a draft, and free of conflicts."""
     pull_request = case.facts.pull_request
@@ -295,5 +315,6 @@ def pull_request_ready(case: Case) -> VerdictLine:
 VETOES: tuple[Veto, ...] = (
     run_permit, stage, cluster_known, cluster_running, no_repave_pending, pool_known, edit_planned, edit_exact, file_as_measured,
     live_equals_file, never_to_zero, demand_fits, evidence_days, evidence_coverage, evidence_fresh, no_other_change, cool_down, breaker,
-    open_limit, only_ours, freeze, cluster_healthy, base_unmoved, merge_exact, pull_request_ready,
+    breaker_of_the_day, open_limit, only_ours, freeze, cluster_healthy, base_unmoved, merge_exact,
+    plan_there, pull_request_ready,
 )  # fmt: skip

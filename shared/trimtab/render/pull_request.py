@@ -4,16 +4,20 @@ Pure: values and templates in, text out. Nothing in it links to our stores, and 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from trimtab.records import Cluster, Governance, Proposal, Verdict, VerdictLine
 from trimtab.render.charts import demand_chart
-from trimtab.render.text import inline, prose, ref
-from trimtab.render.view import title, view
+from trimtab.render.text import diff_lines, inline, prose, ref
+from trimtab.render.view import similar_sentences, title, unit_of, view
 from trimtab.render.wording import Ours, Sentence, Wording
 
 _MARKER = re.compile(r"<!-- trimtab proposal=(\S+) fingerprint=(\S+) valid_at=(\S+) -->")
+LONGEST = 60_000
+"""Characters of a text: GitHub takes 65,536 and refuses more; GitLab takes a million, and nobody reads that."""
+_UNDONE_IN_WORDS = 3
 _LATER = {"pull-request", "merge-exact", "only-ours"}
 """About the pull request itself, so there is nothing to say about them when its text is written."""
 _EFFECTS = {"blocks": "stops it", "waits": "waits", "needs-person": "asks for a person", "informs": "note"}
@@ -28,42 +32,87 @@ class Marker:
     valid_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How much of each part there is room for."""
+
+    sentences: int
+    rows: int
+
+
+_ROOMS = (_Room(30, 100), _Room(30, 20), _Room(5, 0), _Room(1, 0))
+"""From everything to the least that still says what changes, why, and what it needs; the first that fits is taken."""
+
+
 def body(
-    proposal: Proposal, cluster: Cluster | None, verdict: Verdict, governance: Governance | None, now: datetime, *, wording: Wording
+    proposal: Proposal,
+    cluster: Cluster | None,
+    verdict: Verdict,
+    governance: Governance | None,
+    now: datetime,
+    *,
+    wording: Wording,
+    delivery: str = "",
+    plan: str = "",
 ) -> str:
-    """The text of the pull request, as of `now`."""
-    values = view(proposal, cluster, verdict) | {"strong": Ours("**")}
+    """The text of the pull request, as of `now`, at most `LONGEST` characters.
+
+    `delivery` is the layout's word for what applies a merge ("" = not known, and said so); `plan` a sentence on what the repo's own
+    plan said of this very commit ("" = nothing was read).
+    """
+    values = view(proposal, cluster, verdict) | {"strong": Ours("**"), "delivery": Ours(delivery)}
+    phrases = risk_phrases(verdict, values, wording, is_markdown=True)
     whole = values | {
         "summary": Ours(wording.markdown("summary.j2", values)),
         "money": Ours(wording.markdown("money.j2", values)),
         "evidence": Ours(wording.markdown("evidence.j2", values)),
-        "risks": Ours(_sentences(risk_phrases(verdict, values, wording, is_markdown=True))),
+        "worst": Ours(phrases[0]) if phrases else None,
+        "risks": Ours(_sentences(phrases)),
         "next": Ours(wording.markdown("next.j2", values)),
-        "edits": [{"key": key, "old": old, "new": new} for key, old, new in proposal.edit.changes],
+        "delivery_words": Ours(wording.markdown("delivery.j2", values)),
+        "plan": Sentence(plan) if plan else None,
+        "diff": Ours(diff_lines(proposal.edit.diff)),
         "chart": Ours(demand_chart(proposal.finding.evidence)),
         "chart_title": Ours(chart_title(proposal)),
-        **_details(proposal, verdict, governance, now),
     }
-    return _settled(wording.markdown("body.md.j2", whole)) + "\n"
+    texts = [_filled(wording, whole, _details(proposal, verdict, governance, now, room)) for room in _ROOMS]
+    return next((text for text in texts if len(text) <= LONGEST), texts[-1])
 
 
-def _details(proposal: Proposal, verdict: Verdict, governance: Governance | None, now: datetime) -> dict[str, object]:
-    finding = proposal.finding
+def _filled(wording: Wording, whole: dict[str, object], details: dict[str, object]) -> str:
+    return _settled(wording.markdown("body.md.j2", whole | details)) + "\n"
+
+
+def _details(proposal: Proposal, verdict: Verdict, governance: Governance | None, now: datetime, room: _Room) -> dict[str, object]:
+    finding, edit = proposal.finding, proposal.edit
+    lines = [line for line in (*verdict.reasons, *(line for line in verdict.lines if line.held)) if line.rule not in _LATER]
+    long = (finding.evidence.lines, finding.disruption, (*finding.unknowns, *edit.unsure), edit.changes, edit.reads, finding.similar)
     return {
-        "sentences": [Sentence(sentence) for sentence in finding.evidence.lines],
+        "sentences": _some(finding.evidence.lines, room),
         "runner_up": Sentence(finding.runner_up) if finding.runner_up else None,
-        "disruption": [Sentence(sentence) for sentence in finding.disruption],
-        "unknowns": [Sentence(sentence) for sentence in finding.unknowns],
+        "disruption": _some(finding.disruption, room),
+        "unknowns": _some((*finding.unknowns, *edit.unsure), room),
+        "similar": _some(similar_sentences(finding), room),
+        "edits": [{"key": key, "old": old, "new": new} for key, old, new in edit.changes[: room.sentences]],
+        "edits_left_out": max(0, len(edit.changes) - room.sentences),
+        "edits_fit": len(edit.changes) <= min(_UNDONE_IN_WORDS, room.sentences),
+        "is_verified": finding.subject.kind not in {"workload", "volume"},
+        "reads": [path for path, _ in edit.reads if path != edit.path][: room.sentences],
         "owners": Ours(_owners(proposal)),
         "dimensions": Ours(
             ", ".join(f"{name} {'unknown' if level is None else level}" for name, level in verdict.risk.dimensions().items())
         ),
         "rules_commit": governance.commit[:10] if governance else "no readable commit",
         "judged_on": Ours(f"{now:%Y-%m-%d}"),
-        "lines": [_row(line) for line in (*verdict.reasons, *(line for line in verdict.lines if line.held)) if line.rule not in _LATER],
+        "lines": [_row(line) for line in lines[: room.rows]],
+        "is_shortened": len(lines) > room.rows or any(len(one) > room.sentences for one in long),
         "fingerprint": Ours(ref(proposal.fingerprint, 80)),
         "valid_at": Ours(f"{proposal.valid_at:%Y-%m-%dT%H:%M:%SZ}"),
     }
+
+
+def _some(sentences: Sequence[str], room: _Room) -> list[Sentence]:
+    return [Sentence(sentence) for sentence in sentences[: room.sentences]]
 
 
 def _owners(proposal: Proposal) -> str:
@@ -84,7 +133,7 @@ def chart_title(proposal: Proposal) -> str:
     """What the chart shows, for the line above it."""
     evidence = proposal.finding.evidence
     hours = round((evidence.end - evidence.start).total_seconds() / 3600 / max(1, min(60, len(evidence.chart))))
-    unit = "" if evidence.unit not in {"CPU cores", "GPUs", "GiB"} else f" in {evidence.unit}"
+    unit = "" if unit_of(evidence) == "units" else f" in {unit_of(evidence)}"
     every = f"The highest demand of every {max(1, hours)} hours{unit}"
     return f"{every}, against the size now and the size proposed (blank: not measured; !: would not fit):"
 

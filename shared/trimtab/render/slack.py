@@ -104,7 +104,7 @@ def _fields(proposal: Proposal, cluster: Cluster | None) -> Json:
             "Evidence",
             f"{evidence.days} days, {100 * evidence.coverage:.1f}% of samples, highest {amount(evidence.peak)} {shown(evidence.unit, 20)}",
         ),
-        ("File", shown(proposal.place.path)),
+        ("File", shown(proposal.edit.path)),
         ("Teams on the pool", owners),
     )
     return {"type": "section", "fields": [_plain(f"{name}: {value}", 2000) for name, value in pairs]}

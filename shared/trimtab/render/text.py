@@ -16,10 +16,12 @@ _ACTS = re.compile(
     r"|%(?=[\w\"'])"  # GitLab reads %1 as a milestone
     r"|(?i:(?<=signed)-(?=off-by))|(?i:(?<=co)-(?=authored))"  # trailers that credit somebody
 )
+_TRACKER = re.compile(r"(?i)(\b(?:clos|fix|resolv|implement)[a-z]*:?\s+[a-z][a-z0-9_]*)-(?=\d)")
+"""`fixes SHOP-12` moves a ticket where a forge is joined to a tracker."""
 
 
-_INDEX = re.compile(r"(?<=[A-Za-z0-9_])\\x5b([A-Za-z0-9_-]{1,63})\\x5d(?=\.|$)")
-"""`node_groups[general].count` may keep its brackets: a key path is neither a link nor an order."""
+_INDEX = re.compile(r"(?<=[A-Za-z0-9_])\\x5b([A-Za-z0-9_-]{1,63}|\"[A-Za-z0-9_-]{1,63}\")\\x5d(?=[ .,;)]|$)")
+"""`node_groups[general].count`, `this["web"]` and `actions[bot]` may keep their brackets: with no address behind them they are no link."""
 
 
 def shown(text: str, limit: int = LONGEST) -> str:
@@ -35,8 +37,11 @@ def is_shown_whole(text: str, limit: int = LONGEST) -> bool:
 
 def _escaped(text: str) -> str:
     one_line = "".join(character if character in _PLAIN else _code(character) for character in text)
-    one_line = _ACTS.sub(lambda match: _code(match.group()), one_line)
-    return _INDEX.sub(r"[\1]", one_line).strip() or "(empty)"
+    return _INDEX.sub(r"[\1]", _tamed(one_line)).strip() or "(empty)"
+
+
+def _tamed(text: str) -> str:
+    return _TRACKER.sub(r"\1\\x2d", _ACTS.sub(lambda match: _code(match.group()), text))
 
 
 def _code(character: str) -> str:
@@ -49,9 +54,49 @@ def inline(text: str, limit: int = LONGEST) -> str:
     return f"`{shown(text, limit)}`"
 
 
+_BEGINS = re.compile(r"^[/=]|^[+-](?=[\s+-]|$)|^\d{1,9}(?=[.)](?:\s|$))")
+"""What a line may not begin with: GitLab runs `/merge` there, and both forges see a list."""
+
+
 def prose(text: str, limit: int = 400) -> str:
-    """A sentence with outside names in it, for Markdown: shown, and nothing in it is markup."""
-    return re.sub(r"([\\_])", r"\\\1", shown(text, limit))
+    """A sentence with outside names in it, for Markdown: shown, and nothing in it is markup, not even where it begins a line."""
+    plain = _BEGINS.sub(lambda match: "".join(_code(character) for character in match.group()), shown(text, limit))
+    return re.sub(r"([\\_])", r"\\\1", plain)
+
+
+_OF_FILES = _PLAIN | frozenset("[]{}|#*&!^")
+"""What a line of YAML or HCL is made of: harmless in a fence, and with `_ACTS_IN_FILES` also where a squash takes it as its message."""
+_ACTS_IN_FILES = re.compile(
+    r"(?i:\[(?=\s*(?:skip|no|ci|actions?)\b))"  # [skip ci] and its kin
+    r"|[#!&](?=\w)"  # #1, !1, &1
+    r"|(?i:\*(?=no_ci))"
+    r"|^/"  # a command where a line begins
+)
+_HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@")
+LONGEST_LINE, MOST_LINES = 140, 40
+
+
+def diff_lines(diff: str) -> str:
+    """A unified diff for a fence: no file names, no byte that ends the fence or acts without it, at most `MOST_LINES` lines."""
+    whole = diff.split("\n")
+    lines = [line for line in (whole[2:] if whole[0].startswith("--- ") else whole) if line]
+    if len(lines) > MOST_LINES:
+        lines = [line for line in lines if line[0] in "+-" or _HUNK.fullmatch(line)]
+    kept = "\n".join(line if _HUNK.fullmatch(line) else _diff_line(line) for line in lines[:MOST_LINES])
+    return kept if len(lines) <= MOST_LINES else f"{kept}\n({len(lines) - MOST_LINES} more lines: see the changed file)"
+
+
+def _diff_line(line: str) -> str:
+    return line[0] + _of_file(line[1:]) if line[0] in "+- \\" else f" {_of_file(line)}"
+
+
+def _of_file(line: str) -> str:
+    """One line of somebody's file: its indent as it is, the rest shown."""
+    text = line.removesuffix("\r")
+    words = text.lstrip(" ")
+    plain = "".join(character if character in _OF_FILES else _code(character) for character in words)
+    whole = " " * (len(text) - len(words)) + _tamed(_ACTS_IN_FILES.sub(lambda match: _code(match.group()), plain))
+    return whole if len(whole) <= LONGEST_LINE else whole[: LONGEST_LINE - 3] + "..."
 
 
 def ref(text: str, limit: int = 40) -> str:

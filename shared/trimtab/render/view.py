@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trimtab.records import Cluster, FieldChange, Finding, PoolField, Proposal, SubjectKind, Verdict, VerdictLine
+from trimtab.records import Cluster, Evidence, FieldChange, Finding, PoolField, Proposal, SubjectKind, Verdict, VerdictLine
 from trimtab.render.text import ref
 from trimtab.render.wording import Ours, Sentence
 from trimtab.units import Money
@@ -34,10 +34,25 @@ KINDS: Mapping[SubjectKind, str] = {
     "workload": "workload",
     "volume": "volume",
 }
+_SETTINGS = ("gpu_sharing", "storage_class")
 _QUOTAS = ("cpu_cores", "memory_mib", "gpu_limit")
+_RAISES = frozenset(("memory-killed", "memory-request-up", "cpu-request-up", "cpu-limit-up"))
+"""Rules about workloads that give more: their values are quantities ("500m"), which no comparison of digits can order."""
 _TYPES = ("instance_type", "capacity_type")
-_MOST_TELLING = ("nonproduction", "low-risk", "earlier", "repave", "backtest", "disruption", "production-marks")
+_UNITS = frozenset(("CPU cores", "GPUs", "GiB", "nodes", "MiB", "pods"))
+_MOST_TELLING = (
+    "plan-outcome",
+    "nonproduction",
+    "low-risk",
+    "earlier",
+    "repave",
+    "edit-understood",
+    "backtest",
+    "disruption",
+    "production-marks",
+)
 """Which of the lines that ask for a person say it best; the rest stands in the list of all rules."""
+MOST_PEOPLE = 8
 _HOUSEKEEPING = {"pull-request", "merge-exact", "base-unmoved", "approvals", "forge-review"}
 """What Trimtab sees to by itself, or what its own sentence already says."""
 
@@ -54,7 +69,11 @@ def title(proposal: Proposal, cluster: Cluster | None) -> str:
         return f"{_verb(finding)} {place} from {old} to {new} nodes"
     if change.field in _TYPES:
         return f"Move {place} from {old} to {new}"
-    return f"{'Raise' if is_growth(change) else 'Lower'} the {WORDS[change.field]} of {place} from {old} to {new}"
+    if change.field in _SETTINGS:
+        return f"Change {WORDS[change.field]} of {place} from {old} to {new}"
+    return (
+        f"{'Raise' if is_growth(change) or finding.rule in _RAISES else 'Lower'} the {WORDS[change.field]} of {place} from {old} to {new}"
+    )
 
 
 def _verb(finding: Finding) -> str:
@@ -75,18 +94,21 @@ def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[
         "kind": Ours(KINDS[finding.subject.kind]),
         "cluster": cluster.name if cluster else finding.subject.cluster_uid,
         "uid": finding.subject.cluster_uid,
-        "path": proposal.place.path,
+        "path": proposal.edit.path,
         "strong": Ours(""),
         "instance_type": next((change.old for change in finding.changes if change.field == "instance_type"), finding.instance_type),
         "nodes_old": finding.nodes_old,
         "nodes_new": finding.nodes_new,
         "is_rollback": finding.rule == "rollback",
         "is_quota": finding.subject.field in _QUOTAS,
+        "is_workload": finding.subject.kind == "workload",
+        "is_volume": finding.subject.kind == "volume",
+        "is_sharing": finding.subject.field == "gpu_sharing",
         "is_other_type": finding.subject.field == "instance_type",
         "is_spot": finding.subject.field == "capacity_type",
         "is_minimum": finding.subject.field == "min",
         "is_maximum": finding.subject.field == "max",
-        "is_growth": any(is_growth(change) for change in finding.changes),
+        "is_growth": any(is_growth(change) for change in finding.changes) or finding.rule in _RAISES,
         "is_repave": finding.is_repave,
         "one_node": finding.nodes_new == 1,
         "gpus": finding.evidence.unit == "GPUs",
@@ -99,8 +121,10 @@ def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[
         "risk": Ours(verdict.risk.word),
         "tier": Ours(verdict.tier),
         "gate": Ours(gate(verdict)),
-        "people": list(verdict.approvers),
+        "people": list(verdict.approvers[:MOST_PEOPLE]),
+        "people_more": max(0, len(verdict.approvers) - MOST_PEOPLE),
         "asks": asks(verdict),
+        "alarm": next((line for line in unheld(verdict, "needs-person") if line.rule == "plan-outcome"), None),
         "waits": [line for line in unheld(verdict, "waits") if line.rule not in _HOUSEKEEPING],
         "blocks": [line for line in unheld(verdict, "blocks") if line.rule not in {"report-only", *_HOUSEKEEPING}],
     }
@@ -133,7 +157,8 @@ def _evidence(finding: Finding) -> dict[str, object]:
         "until": Ours(f"{evidence.end:%Y-%m-%d}"),
         "days": evidence.days,
         "coverage": Ours(f"{100 * evidence.coverage:.1f}%"),
-        "unit": Ours(_unit(evidence.unit)),
+        "unit": Ours(unit_of(evidence)),
+        "busiest": Ours("busiest" if "busiest" in evidence.unit else "fullest"),
         "peak": Ours(amount(evidence.peak)),
         "typical": Ours(amount(evidence.typical)),
         "capacity_old": Ours(amount(last.capacity_old)) if last else None,
@@ -188,9 +213,10 @@ def misses_per_1000(finding: Finding) -> Misses | None:
     )
 
 
-def _unit(unit: str) -> str:
-    """Our own analysis names the unit; anything else would be somebody else's word."""
-    return unit if unit in {"CPU cores", "GPUs", "GiB", "nodes", "MiB", "pods"} else "units"
+def unit_of(evidence: Evidence) -> str:
+    """Our own analysis names the unit ("GiB", "GiB of the fullest pod"); anything else would be somebody else's word."""
+    unit = evidence.unit.partition(" of the ")[0]
+    return unit if unit in _UNITS else "units"
 
 
 def _money(finding: Finding) -> dict[str, object]:
@@ -221,5 +247,5 @@ def money(value: Money) -> str:
 
 
 def amount(value: float) -> str:
-    """48, 21.4: one digit where it says something."""
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.1f}"
+    """48, 21.4, 0.31: one digit where it says something, two where it is all there is."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.1f}" if abs(value) >= 1 else f"{value:.2g}"
