@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
-from tests.judgement import CONFIG, NOW, POLICY, chart, cluster, edit, evidence, facts, finding, governance, pool
+from tests.judgement import CONFIG, HEAD, NOW, POLICY, chart, cluster, edit, evidence, facts, finding, governance, pool
 from trimtab.policy.judge import judge
-from trimtab.records import Facts, FieldChange, Finding, Governance, PastCase, Place, Stage, Subject, Verdict
-from trimtab.units import Money
+from trimtab.records import Facts, FieldChange, Finding, Governance, PastCase, Place, PlanOutcome, Quota, Stage, Subject, Verdict
+from trimtab.units import Millicores, Money
 
 BEFORE_OPENING = {"pull_request": None, "commits": (), "is_merge_exactly_the_plan": None}
 RULES = governance(
@@ -123,7 +124,185 @@ def automatic() -> tuple[Facts, Governance]:
 SCENARIOS = {"auto-merge": automatic, "one-approval-gpu": gpu, "two-approvals": production, "report-only": observed}
 
 
+# ── one of each kind of change ───────────────────────────────────────────────────────────────────────────────────────
+def _of(kind: str, name: str, field: str, old: str, new: str, **more: Any) -> Finding:
+    subject = Subject(cluster_uid=pool().cluster_uid, pool=name, field=field, kind=kind)  # type: ignore[arg-type]
+    change = FieldChange(field=field, old=old, new=new)  # type: ignore[arg-type]
+    return finding(subject=subject, changes=(change,), runner_up="", **more)
+
+
+def _lines_of(path: str, *lines: str) -> str:
+    """A diff as `changes` makes it, of a file that people wrote."""
+    return f"--- a/{path}\n+++ b/{path}\n" + "".join(f"{line}\n" for line in lines)
+
+
+def quota() -> tuple[Facts, Governance]:
+    """A namespace's CPU quota: nothing on the bill, room for others."""
+    path = "clusters/production/gke-data.yaml"
+    whole = _of(
+        "namespace", "pipelines", "cpu_cores", "24", "18", rule="quota-down", instance_type="", nodes_old=0, nodes_new=0,
+        saving_list=Money(Decimal(0), "USD"), saving_effective=Money(Decimal(0), "USD"), price_source="no price: a quota is no capacity",
+        evidence=evidence(
+            source="hourly usage in the lake", chart=chart(peak=12.5, old=24, new=18), peak=12.5, typical=6.2, judged_steps=240,
+            lines=(
+                "In 10 judged days at most 12 CPU cores were asked for, waiting pods included.",
+                "It frees 6 CPU cores of room; the bill gets smaller only where a pool does, and that is the pool's saving.",
+            ),
+        ),
+        unknowns=("What an autoscaler would still add was not counted: it may ask for more than was ever asked for.",),
+    )  # fmt: skip
+    diff = _lines_of(
+        path, "@@ -27,4 +27,4 @@", " namespaces:", "   - name: pipelines",
+        '-    resource_allocation: { cpu_cores: "24", memory_MiB: "98304" }',
+        '+    resource_allocation: { cpu_cores: "18", memory_MiB: "98304" }',
+    )  # fmt: skip
+    changed = edit(("namespaces[0].resource_allocation.cpu_cores", "24", "18"), path=path)
+    return facts(
+        finding=whole,
+        place=Place(repo="gitops", path=path, cluster="data-production", pool="pipelines"),
+        edit=replace(changed, diff=diff),
+        cluster=cluster(name="data-production", project="data", tags={"env": "production"}, namespaces=("pipelines",)),
+        declared=None,
+        quota=Quota(cluster_uid=pool().cluster_uid, kind="namespace", name="pipelines", namespaces=("pipelines",), cpu=Millicores(24000)),
+        declared_texts=(("cpu_cores", "24"),),
+        nonproduction_since=None,
+        owners=(("data", 1.0),),
+        **BEFORE_OPENING,
+    ), RULES
+
+
+def workload() -> tuple[Facts, Governance]:
+    """A container that asks for too much: an owner's own file, and a person who must look at it."""
+    path = "apps/shop/cart.yaml"
+    whole = _of(
+        "workload", "shop/Deployment/cart/server", "cpu_request", "2", "500m", rule="cpu-request-down", nodes_old=7, nodes_new=6,
+        evidence=evidence(
+            source="hourly usage in the lake", unit="CPU cores of the fullest pod", chart=chart(peak=0.31, old=2.0, new=0.5), peak=0.31,
+            typical=0.2, judged_steps=240,
+            lines=("It lets pool web go from 7 to 6 nodes, beside what fewer nodes for the requests of today would already save.",),
+        ),
+        disruption=("Its pods are started anew: 12 of them.",),
+        unknowns=("What the bill really charged for this pool is not known, so the saving is at list price only.",),
+        saving_effective=None,
+        needs_person="Its owner sets the request where the container is declared.",
+    )  # fmt: skip
+    return facts(
+        finding=whole,
+        place=Place(repo="gitops", path=path, cluster="dev-east", pool="shop/Deployment/cart/server"),
+        edit=edit(("spec.template.spec.containers[0].resources.requests.cpu", '"2"', '"500m"'), path=path),
+        **BEFORE_OPENING,
+    ), RULES
+
+
+def spot() -> tuple[Facts, Governance]:
+    """The same nodes, bought otherwise: every node is replaced."""
+    whole = _of(
+        "pool", "batch", "capacity_type", "on-demand", "spot", rule="spot", nodes_new=6, is_repave=True, saving_effective=None,
+        saving_list=Money(Decimal("911.04"), "USD"),
+        evidence=evidence(
+            lines=(
+                ("A spot node-hour costs 0.115 USD instead of 0.384 USD, with the work that is done twice. "
+                "Every workload here can be started again elsewhere."),
+            ),
+            chart=chart(new=48.0),
+        ),
+        unknowns=("How often spot nodes of this type are taken back here was read from a public list, not measured.",),
+    )  # fmt: skip
+    return facts(finding=whole, edit=edit(("node_groups[1].capacity_type", "on-demand", "spot")), **BEFORE_OPENING), RULES
+
+
+def sharing() -> tuple[Facts, Governance]:
+    """Several pods on one GPU: a pack's values, set by a person."""
+    whole = _of(
+        "pool", "gpu-infer", "gpu_sharing", "whole", "mig-1g.10gb", rule="gpu-sharing", instance_type="p4d.24xlarge",
+        nodes_old=3, nodes_new=1, saving_list=Money(Decimal("47848.25"), "USD"), saving_effective=None,
+        evidence=evidence(
+            unit="GPUs", chart=chart(peak=17, old=24, new=56), peak=17.0, typical=11.0,
+            lines=(
+                ("Pods of ranker use never more than 9% of a card (99th percentile) and 6.2 GiB each. "
+                "With 7 slices of each A100, 1 node would do where whole cards need 3."),
+                "A slice has its own memory and its own cores; a pod cannot borrow from its neighbor.",
+            ),
+        ),
+        unknowns=("How long an answer may take, and whether pods may share hardware with others at all, was not read.",),
+        needs_person=(
+            "Sharing is set for the whole pool, in the values of the profile's GPU operator or device plugin pack: MIG strategy single, "
+            "configuration all-1g.10gb. Each node is drained once. A person sets it, watches, and then lowers the count."
+        ),
+    )  # fmt: skip
+    infer = pool(name="gpu-infer", instance_type="p4d.24xlarge", count=3)
+    return facts(
+        finding=whole, edit=edit(("packs[2].values.mig.strategy", "none", "single"), path="profiles/gpu.yaml"), declared=infer,
+        place=Place(repo="gitops", path="profiles/gpu.yaml", cluster="dev-east", pool="gpu-infer"),
+        cluster=cluster(infer, pool()), instance_gpus=8, **BEFORE_OPENING,
+    ), RULES  # fmt: skip
+
+
+def rollback() -> tuple[Facts, Governance]:
+    """What a change took is given back, because the pool did worse after it."""
+    whole = _of(
+        "pool", "batch", "count", "5", "6", rule="rollback", nodes_old=5, nodes_new=6, saving_list=Money(Decimal("-280.32"), "USD"),
+        saving_effective=Money(Decimal("-241.10"), "USD"),
+        evidence=evidence(
+            chart=chart(peak=41.5, old=40, new=48), peak=41.5, violations_old=37,
+            lines=("After the merge of 2026-11-10 14 pods waited longer than 2 minutes for a node; in 35 days before it none did.",),
+        ),
+    )  # fmt: skip
+    return facts(
+        finding=whole, edit=edit(("node_groups[1].count", "5", "6")), declared=pool(count=5),
+        cluster=cluster(pool(count=5), pool(name="system", count=3)), **BEFORE_OPENING,
+    ), RULES  # fmt: skip
+
+
+def terraform() -> tuple[Facts, Governance]:
+    """A count behind a variable: the value stands in another file, and not all of it could be followed."""
+    path = "terraform/terraform.tfvars"
+    changed = replace(
+        edit(("workers.count", '"6"', '"5"'), path=path),
+        diff=_lines_of(
+            path, "@@ -3,4 +3,4 @@", " workers = {", '-  count         = "6"', '+  count         = "5"',
+            '   instance_type = "m6i.2xlarge"', " }",
+        ),
+        reads=(("terraform/eks.tf", "b10d" * 10), ("terraform/variables.tf", "b10e" * 10)),
+        unsure=("Whether the pipeline passes another tfvars file that overrides terraform/terraform.tfvars could not be read.",),
+    )  # fmt: skip
+    return facts(
+        edit=changed, place=Place(repo="gitops", path="terraform/eks.tf", cluster="dev-east", pool="batch"), plan=_plan(),
+        is_plan_expected=True, is_plan_author_known=True, **BEFORE_OPENING,
+    ), RULES  # fmt: skip
+
+
+def _plan(**more: Any) -> PlanOutcome:
+    whole = PlanOutcome(head=HEAD, by="github-actions[bot]", at=NOW, adds=0, changes=1, destroys=0)
+    return replace(whole, **more)
+
+
+def lost_cluster() -> tuple[Facts, Governance]:
+    """One line in the file, and a plan that says it makes a cluster anew: nobody merges that unseen."""
+    address = 'spectrocloud_cluster_eks.this["dev-east"]'
+    plan = _plan(adds=1, destroys=1, changes=0, replaced=(address,), clusters_lost=(address,))
+    return facts(plan=plan, is_plan_expected=True, is_plan_author_known=True), governance()
+
+
+def unplanned() -> tuple[Facts, Governance]:
+    """All is well, and the repo's own plan has not spoken yet."""
+    return facts(is_plan_expected=True, is_plan_author_known=True), governance()
+
+
+KINDS = {
+    "quota": quota,
+    "workload": workload,
+    "spot": spot,
+    "gpu-sharing": sharing,
+    "rollback": rollback,
+    "terraform-variable": terraform,
+    "plan-loses-cluster": lost_cluster,
+    "plan-awaited": unplanned,
+}
+"""One of each, for the words; what may merge is the judge's own business."""
+
+
 def scenario(name: str) -> tuple[Facts, Governance, Verdict]:
     """Facts, rules and verdict of one of them."""
-    whole, rules = SCENARIOS[name]()
+    whole, rules = (SCENARIOS | KINDS)[name]()
     return whole, rules, judge(whole, rules, NOW)

@@ -127,6 +127,7 @@ def test_a_rejection_asks_for_its_reason_first(browser: Browser, page: tuple[Por
     assert life_at(ports, "batch").memory[-1].reason == "wrong-time"
 
 
+@pytest.mark.security(34)
 def test_a_form_of_another_origin_is_refused_even_with_the_right_token(browser: Browser, page: tuple[Ports, int]) -> None:
     """The cookie comes along, since another port is the same site; the browser's own Origin gives it away."""
     ports, port = page
@@ -145,6 +146,7 @@ def test_a_form_of_another_origin_is_refused_even_with_the_right_token(browser: 
     assert life_at(ports, "cpu").state is State.AWAITING
 
 
+@pytest.mark.security(34)
 def test_another_origin_can_neither_read_nor_frame_the_page(browser: Browser, page: tuple[Ports, int]) -> None:
     _, port = page
     told = ".then(answer => answer.text()).then(text => document.title = text, error => document.title = 'blocked')"
@@ -161,6 +163,7 @@ def test_another_origin_can_neither_read_nor_frame_the_page(browser: Browser, pa
     assert "staging-ml" not in framed
 
 
+@pytest.mark.security(26)
 def test_foreign_text_runs_nothing(browser: Browser, page: tuple[Ports, int]) -> None:
     """A pool whose name would set the title and load an image, on every view that shows it."""
     _, port = page

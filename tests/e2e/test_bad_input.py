@@ -131,6 +131,7 @@ def test_an_unknown_proposal_is_bad_input(store: Path) -> None:
     assert "prop-000000000000" in refusal(trimtab("show", "prop-000000000000", store=store), 2)
 
 
+@pytest.mark.security(1)
 def test_deciding_by_name_is_for_a_disk_of_our_own(store: Path) -> None:
     """--as on a shared store would let anybody be the owner."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TRIMTAB_")}

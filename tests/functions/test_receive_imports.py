@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 HEAVY = ("boto3", "slack_sdk", "httpx", "numpy", "github", "gitlab", "duckdb", "deltalake", "pydantic", "ruamel", "trimtab.records")
 
@@ -18,6 +20,7 @@ print(json.dumps({"status": reply["statusCode"], "modules": sorted(sys.modules)}
 """
 
 
+@pytest.mark.security(29)
 def test_a_fresh_process_answers_a_click_without_anything_heavy(tmp_path: Path) -> None:
     click = ROOT / "events" / "receive" / "slack_approve.json"
     (tmp_path / "settings.json").write_text(json.dumps(json.loads(click.read_text())["settings"]))

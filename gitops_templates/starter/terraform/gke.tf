@@ -19,7 +19,7 @@ resource "spectrocloud_cluster_gke" "this" {
   dynamic "cluster_profile" {
     for_each = concat([each.value.profiles.infra], try(each.value.profiles.addons, []))
     content {
-      id = data.spectrocloud_cluster_profile.this["${cluster_profile.value.name}:${try(cluster_profile.value.version, "")}"].id
+      id = local.profile_ids["${cluster_profile.value.name}:${try(cluster_profile.value.version, "")}"]
     }
   }
 
@@ -45,19 +45,10 @@ resource "spectrocloud_cluster_gke" "this" {
   }
 
   dynamic "namespaces" {
-    for_each = try(each.value.namespaces, [])
+    for_each = local.quotas[each.key]
     content {
-      name = namespaces.value.name
-      resource_allocation = merge(
-        {
-          cpu_cores  = tostring(namespaces.value.resource_allocation.cpu_cores)
-          memory_MiB = tostring(namespaces.value.resource_allocation.memory_MiB)
-        },
-        try({
-          gpu_limit    = tostring(namespaces.value.resource_allocation.gpu_limit)
-          gpu_provider = namespaces.value.resource_allocation.gpu_provider
-        }, {}),
-      )
+      name                = namespaces.value.name
+      resource_allocation = namespaces.value.resource_allocation
     }
   }
 }
