@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trimtab.changes import amounts
+from trimtab import amounts
 from trimtab.errors import BadInput
 from trimtab.keypaths import Step, parse
 from trimtab.records import FieldUnit, PoolField

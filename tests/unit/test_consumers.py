@@ -99,7 +99,8 @@ def test_only_a_module_that_decodes_the_file_counts(decode: str, path: str, expe
 
 def test_a_local_module_that_is_handed_the_pools_is_followed() -> None:
     root = (
-        DECODE + 'module "eks" {\n  source = "./eks"\n  for_each = local.clusters\n  pools = each.value.node_groups\n  it = each.value\n}\n'
+        DECODE
+        + 'module "eks" {\n  source = "./eks"\n  for_each = local.clusters\n  node_groups = each.value.node_groups\n  it = each.value\n}\n'
     )
     inner = block("min = machine_pool.value.min", pools="var.it.node_groups")
 
@@ -118,7 +119,7 @@ def test_a_module_from_elsewhere_may_read_anything() -> None:
 
 def test_what_a_for_expression_takes_counts_where_a_resource_reads_it() -> None:
     local = "locals {\n  pools = [for p in local.clusters.a.node_groups : { n = p.name, low = p.min }]\n}\n"
-    use = 'resource "spectrocloud_cluster_eks" "a" {\n  dynamic "machine_pool" {\n    for_each = local.pools\n  }\n}\n'
+    use = block("min = machine_pool.value.low", pools="local.pools")
 
     assert answer(DECODE, local, use) == "read"
     assert answer(DECODE, local) == "unknown"
@@ -172,3 +173,38 @@ def test_a_sample_that_reads_four_keys_reads_no_fifth() -> None:
     assert {key: reads(files, path, "node_groups", key).answer for key in ("count", "instance_type", "min", "capacity_type")} == {
         "count": "read", "instance_type": "read", "min": "ignored", "capacity_type": "ignored",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'resource "spectrocloud_cluster_eks" "b" {\n  machine_pool {\n    min = local.clusters["a"].node_groups[0].min\n  }\n}\n',
+        "locals {\n  all = flatten(values(local.clusters)[*].node_groups)\n}\n",
+        'locals {\n  of_a = local.clusters["a"]["node_groups"]\n}\n',
+    ],
+)
+def test_a_list_that_is_also_read_in_another_way_is_unknown_and_not_ignored(more: str) -> None:
+    """A refusal would say that nothing reads the key, and that was not seen."""
+    assert answer(DECODE, block("count = machine_pool.value.count"), more) == "unknown"
+
+
+def test_terraform_in_json_beside_the_blocks_may_read_anything() -> None:
+    files = {"tf/a.tf": (DECODE + block("count = machine_pool.value.count")).encode(), "tf/b.tf.json": b"{}", PATH: b""}
+
+    assert reads(files, PATH, "node_groups", "min", "eks").answer == "unknown"
+
+
+def test_a_list_of_that_name_out_of_another_file_is_no_reader_of_this_one() -> None:
+    other = 'locals {\n  other = yamldecode(file("../other.yaml"))\n}\n'
+    whole = block("min = machine_pool.value.min").replace("local.clusters", "local.other")
+
+    assert answer(DECODE, other, block("min = machine_pool.value.min", pools="local.other.node_groups")) == "unknown"
+    assert answer(DECODE, other, whole) == "unknown"
+    assert answer(DECODE, other, whole, block("count = machine_pool.value.count")) == "ignored"
+
+
+def test_a_key_that_a_local_keeps_and_nobody_takes_out_is_unknown() -> None:
+    local = "locals {\n  pools = [for p in local.clusters.a.node_groups : { n = p.name, low = p.min }]\n}\n"
+    use = block("name = machine_pool.value.n", pools="local.pools")
+
+    assert [answer(DECODE, local, use, key=key) for key in ("name", "min")] == ["read", "unknown"]

@@ -1,11 +1,13 @@
 """`trimtab edit` on real files: what is shown, what is written, and how it ends."""
 
+import os
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from trimtab.changes.documents import MAX_BYTES
+from trimtab.cli.edit import write_over
 from trimtab.cli.main import app
 from trimtab.errors import BadInput, Refused, TooLarge, TrimtabError
 
@@ -110,3 +112,41 @@ def test_a_layout_that_is_none_is_bad_input(tmp_path: Path) -> None:
     layout.write_text("name: x\nfiles: ['**']\ncluster: name\npools: a..b\npool_name: name\nfields: {count: count}\n")
 
     assert "key path 'a..b': character 3" in str(refused(file, "--pool", "gpu", "count=4", "--layout", layout))
+
+
+@pytest.mark.security(3)
+def test_writing_follows_no_link_that_a_repo_left_beside_the_file(tmp_path: Path) -> None:
+    """Whoever can push a link could else have a person's own files overwritten."""
+    (tmp_path / "repo").mkdir()
+    file, secret = tmp_path / "repo" / "a.yaml", tmp_path / "profile"
+    file.write_bytes(POOLS)
+    secret.write_bytes(b"mine")
+    (tmp_path / "repo" / "a.yaml.trimtab-partial").symlink_to(secret)
+
+    assert run(file, "--pool", "gpu", "count=4", "--write").exit_code == 0
+
+    assert (secret.read_bytes(), file.read_bytes()) == (b"mine", POOLS.replace(b"6", b"4"))
+
+
+def test_what_somebody_saved_in_the_meantime_is_not_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_bytes(POOLS + b"# saved later\n")
+
+    with pytest.raises(Refused, match="changed by somebody else"):
+        write_over(file, POOLS, POOLS.replace(b"6", b"4"))
+
+    assert (file.read_bytes(), [path.name for path in tmp_path.iterdir()]) == (POOLS + b"# saved later\n", ["a.yaml"])
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+
+    assert "no regular file" in str(refused(tmp_path / "a.yaml", "--pool", "gpu", "count=4"))
+
+
+def test_a_variables_file_beside_it_is_not_read_where_it_is_too_large(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_bytes(b'resource "spectrocloud_cluster_eks" "c" {}\n')
+    with (tmp_path / "huge.tfvars").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+
+    assert isinstance(refused(tmp_path / "main.tf", "--pool", "gpu", "count=4"), TooLarge)

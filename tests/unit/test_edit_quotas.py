@@ -172,7 +172,7 @@ def test_two_quotas_with_the_field_are_refused_with_both_lines() -> None:
 
 
 def test_a_quota_without_a_namespace_may_be_anybodys() -> None:
-    with pytest.raises(Refused, match=r"clusters/training/quota\.yaml line 1: ResourceQuota\[compute\] names no namespace"):
+    with pytest.raises(Refused, match=r"clusters/training/quota\.yaml line 1: which namespace ResourceQuota\[compute\] is in"):
         plan(QUOTA.replace(", namespace: team-a", ""), "cpu_cores", "16", "8")
 
 

@@ -341,7 +341,7 @@ def test_a_block_of_a_module_that_is_called_more_than_once_is_refused(calls: dic
 
 
 def test_an_override_file_is_in_the_way() -> None:
-    assert "override.tf in the same folder may override it" in reason({"main.tf": resource(pool()), "override.tf": ""})
+    assert "override.tf may override it" in reason({"main.tf": resource(pool()), "override.tf": ""})
 
 
 # ── What a resource has ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -597,3 +597,77 @@ def test_texts_nested_in_texts_end_in_a_reason() -> None:
         plan({"main.tf": resource(pool(), name=deep)})
     with pytest.raises((Refused, BadInput), match=r"^main\.tf: "):
         plan({"main.tf": resource(pool(deep))})
+
+
+# ── What Terraform reads and Trimtab does not follow ─────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"o.tf.json": '{"output": {"n": {"value": "${var.gpus}"}}}'}, "var.gpus may also be read by o.tf.json"),
+        ({"o.tf.json": '{"output": {"n": {"value": "${var.\\u0067pus}"}}}'}, "var.gpus may also be read by o.tf.json"),
+        ({"terraform.tfvars": "gpus = 6\n", "prod.tfvars.json": '{"gpus": 9}'}, "gets its value in prod.tfvars.json"),
+        ({"env/prod.tfvars.json": '{"gpus": 9}'}, "gets its value in env/prod.tfvars.json"),
+        ({"env/prod/prod.tfvars": "gpus = 9\n", "env/prod/backend.tf": "terraform {}\n"}, "from env/prod/prod.tfvars or the default"),
+    ],
+)
+def test_a_value_that_a_file_in_json_or_of_another_folder_may_decide_is_refused(files: dict[str, str], said: str) -> None:
+    assert said in reason({"main.tf": BLOCK, "variables.tf": VARIABLE, **files})
+
+
+@pytest.mark.parametrize("path", ["out.tf.json", "more/terraform.tfvars.json", "more/prod.tfvars"])
+def test_a_file_of_another_module_with_a_variable_of_that_name_is_in_nobodys_way(path: str) -> None:
+    files = {"main.tf": BLOCK, "variables.tf": VARIABLE, "more/main.tf": VARIABLE, path: '{"other": 1}' if "json" in path else "gpus = 9\n"}
+
+    assert plan(files).path == "variables.tf"
+
+
+TWICE = 'module "a" {\n  source = "./mid"\n}\n'
+MID = 'module "c" {\n  source = "../cluster"\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        ({"main.tf": CALL, "override.tf": 'module "training" {\n  gpus = 9\n}\n'}, "override.tf may override it"),
+        ({"mid/main.tf": MID, "main.tf": TWICE + TWICE.replace('"a"', '"b"')}, "is called from main.tf line 1 and main.tf line 4"),
+        ({"mid/main.tf": MID, "main.tf": TWICE.replace("}", '  for_each = toset(["a", "b"])\n}')}, "main.tf line 1 with for_each"),
+        ({"main.tf.json": '{"module": {"a": {"source": "./cluster"}}}'}, "main.tf.json may call its module too"),
+        ({"main.tf": CALL, "x.tf": 'module "b" {\n  source = "./cluster"\n}}'}, "x.tf may call its module too"),
+        (
+            {"main.tf": CALL, "x/y.tf": 'module "b" {\n  source = "git::https://h/r.git//cluster?ref=v1"\n}'},
+            "x/y.tf may call its module too",
+        ),
+        ({"mid/main.tf": MID, "cluster/c.tf": 'module "m" {\n  source = "../mid"\n}\n'}, "goes round in a circle"),
+    ],
+)
+def test_a_module_that_may_be_called_again_anywhere_above_is_refused(calls: dict[str, str], said: str) -> None:
+    assert said in reason({**calls, "cluster/main.tf": resource(pool())}, path="cluster/main.tf")
+
+
+@pytest.mark.parametrize("source", ["acme/x//other", "git::https://h/r.git//deep/cluster", "./cluster2"])
+def test_a_module_of_another_folder_is_in_nobodys_way(source: str) -> None:
+    files = {"main.tf": CALL, "x.tf": f'module "b" {{\n  source = "{source}"\n}}\n', "cluster/main.tf": resource(pool())}
+
+    assert plan(files, path="cluster/main.tf").diff
+
+
+@pytest.mark.parametrize("covered", ['["machine_pool"]', '["all"]', '["*"]', '["machine_pool[0].count"]'])
+def test_what_terraform_is_told_to_ignore_in_the_older_way_is_not_edited(covered: str) -> None:
+    files = {"main.tf": resource(pool() + f"\n  lifecycle {{\n    ignore_changes = {covered}\n  }}")}
+
+    assert "has ignore_changes over machine_pool" in reason(files)
+
+
+def test_a_local_with_the_name_of_an_argument_is_a_second_reader_too() -> None:
+    said = reason({"main.tf": resource(pool("local.n")), "l.tf": "locals {\n  n = 6\n  iterator = local.n\n}\n"})
+
+    assert "local.n is also read by l.tf line 3" in said
+
+
+def test_a_pack_value_that_stands_for_several_profiles_is_refused() -> None:
+    one = profile("<<-EOT\n" + YAML + "    EOT")
+    profiles = one.replace('name = "training"', 'for_each = toset(["training", "serving"])\n  name = each.key')
+    packs = one.replace("pack {", 'dynamic "pack" {\n    for_each = toset(["gpu", "cpu"])\n    content {').replace('"gpu"\n', "pack.key\n")
+
+    assert "one block stands for 2 clusters" in reason({"main.tf": profiles}, layout=PACKS, field="cpu_request", old="500m", new="250m")
+    assert "one block stands for 2 pools" in reason({"main.tf": packs + "}\n"}, layout=PACKS, field="cpu_request", old="500m", new="250m")

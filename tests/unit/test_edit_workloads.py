@@ -122,7 +122,7 @@ def test_another_namespaces_workload_of_that_name_is_another() -> None:
 def test_a_manifest_without_a_namespace_may_be_it() -> None:
     files = {"a.yaml": DEPLOYMENT, "b.yaml": DEPLOYMENT.replace(", namespace: shop", "")}
 
-    with pytest.raises(Refused, match=r"second place cannot be ruled out: b\.yaml line 11: .* names no namespace"):
+    with pytest.raises(Refused, match=r"second place cannot be ruled out: b\.yaml line 11: which namespace .* is in"):
         plan(files, APP, "cpu_request", "2", "1")
 
 

@@ -37,7 +37,7 @@ def test_cluster_files_are_editable(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [".trimtab/policy.yaml", "a/.github/b.yaml", ".gitlab-ci.yml", "CODEOWNERS", "run.sh", "../a.yaml", "/a.yaml", "a//b.yaml", "a\\b.yaml",
-     "a\n.yaml", "", "a.txt", "Makefile", "a/.hidden.yaml", ".terraform/modules/m/main.tf"],
+     "a\n.yaml", "", "a.txt", "ci/build.gitlab-ci.yml", "Makefile", "a/.hidden.yaml", ".terraform/modules/m/main.tf"],
 )  # fmt: skip
 def test_other_files_are_not(path: str) -> None:
     with pytest.raises(Refused, match="never edited"):

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from trimtab.changes.documents import ANY, PoolEntry, Scalar
+from trimtab.changes.documents import ANY, Document, PoolEntry, Scalar
 from trimtab.changes.kube_objects import UNKNOWN
 from trimtab.changes.layouts import KNOWN, guard_path, is_covered, is_editable
 from trimtab.changes.plan import plan_edit
-from trimtab.changes.reading import Files, as_finding, full_name, read, with_field
+from trimtab.changes.reading import Files, as_finding, full_name, namespace_given, read, with_field
 from trimtab.errors import BadInput, Refused
 from trimtab.records import FieldChange, Layout, Place, PlannedEdit, SubjectKind
 
@@ -44,8 +44,8 @@ def edit_in_files(
     paths = [file] if file else [path for path in sorted(files) if is_editable(path)]
     able = [layout for layout in _tried(layouts, kind) if all(change.field in layout.fields for change in changes)]
     found = [each for path in paths for each in _in_file(files, path, able, pool, cluster, is_alone=bool(file))]
-    spots = sorted({(path, entry.line) for path, _, entry in found})
-    clusters = sorted({entry.cluster for _, _, entry in found})
+    spots = sorted({(path, entry.line) for path, _, entry, _ in found})
+    clusters = sorted({entry.cluster for _, _, entry, _ in found})
     if len(clusters) > 1:
         raise Refused(f"{file or 'these files'}: clusters {', '.join(clusters)} have a {kind} {pool!r}; say which with --cluster")
     if len({path for path, _ in spots}) > 1:
@@ -53,15 +53,15 @@ def edit_in_files(
         raise Refused(f"{kind} {pool!r} is declared in more than one place: {named}; name the file")
     if not found:
         raise Refused(_nothing(files, file, able, pool, cluster, kind))
-    path, layout, entry = next((each for each in found if _has_all(each[1], each[2], changes)), found[0])
-    alike = with_field([each for _, of, each in found if of is layout], layout, [change.field for change in changes])
+    path, layout, entry, document = next((each for each in found if _has_all(each[1], each[2], changes)), found[0])
+    alike = with_field([each for _, of, each, _ in found if of is layout], layout, [change.field for change in changes])
     if len(alike) > 1 and layout.object:
         raise Refused(f"{path}: {kind} {pool!r} may be {' or '.join(each.where for each in alike)}; name one")
     # Who edits by hand has said which one it is: a name may be short of its container, and a manifest of its namespace.
-    place = Place(repo="", path=path, cluster=cluster or entry.cluster, pool=full_name(files, path, layout, entry))
+    place = Place(repo="", path=path, cluster=cluster or entry.cluster, pool=full_name(namespace_given(files, path, layout), entry))
     now = [entry.scalar(layout.fields[change.field]) for change in changes]
     known = (replace(change, old=_said(scalar, layout, change)) for change, scalar in zip(changes, now, strict=True))
-    planned = plan_edit(files, place, layout, tuple(known))
+    planned = plan_edit(files, place, layout, tuple(known), document)
     # Of one file alone nothing can be said about who reads it; whoever names the file knows.
     return replace(planned, unsure=()) if len(files) == 1 else planned
 
@@ -77,15 +77,18 @@ def _tried(layouts: Sequence[Layout], kind: SubjectKind) -> list[Layout]:
 
 def _in_file(
     files: Files, path: str, layouts: Sequence[Layout], pool: str, cluster: str, *, is_alone: bool
-) -> list[tuple[str, Layout, PoolEntry]]:
+) -> list[tuple[str, Layout, PoolEntry, Document]]:
     covering = [layout for layout in layouts if is_covered(layout, path)]
     try:
-        document = read(files, path) if covering else None
+        if not covering:
+            return []
+        document = read(files, path)
+        given = {layout.name: namespace_given(files, path, layout) for layout in covering}
         return [
-            (path, layout, entry)
+            (path, layout, entry, document)
             for layout in covering
-            for entry in (document.pools(layout) if document else ())
-            if _is_meant(full_name(files, path, layout, entry), layout, pool)
+            for entry in document.pools(layout)
+            if _is_meant(full_name(given[layout.name], entry), layout, pool)
             and cluster in {"", entry.cluster} | ({cluster} if entry.cluster == ANY else set())
         ]
     except (BadInput, Refused):

@@ -91,7 +91,10 @@ def reads(files: Files, path: str, pools: str, key: str, cloud: str = "") -> Rea
         found = _public(what, pools, key, cloud)
     else:
         turns = [turns for module in modules for turns in _turns(module, _last(pools))] if pools else []
-        found = _judged(_relevant(turns, cloud), steps, what, modules)
+        mine = [each for each in turns if not _is_of_others(each, path)]
+        found = _judged(_relevant(mine, cloud), steps, what, modules)
+        if found.answer == "ignored" and any(_is_handed_on(module, _last(pools), turns) for module in modules):
+            found = Reading("unknown", f"Whether {what} is read could not be told: {pools} is read in other ways than by repeated blocks.")
     return replace(found, paths=tuple(sorted(path for module in modules for path in module.paths if path.endswith(".tf"))))
 
 
@@ -122,8 +125,8 @@ def _decodes(module: Module, path: str) -> bool:
     return any(_WILD not in pattern for pattern in near) or (bool(near) and (not sets or any(re.fullmatch(each, path) for each in sets)))
 
 
-def _called(source: Source, name: str) -> Iterator[Node]:
-    for node in inner(source.root):
+def _called(source: Source, name: str, within: Node | None = None) -> Iterator[Node]:
+    for node in inner(within or source.root):
         if node.type == "function_call" and source.text(node.children[0]) == name:
             yield node
 
@@ -282,6 +285,64 @@ def _relevant(turns: Sequence[_Turns], cloud: str) -> list[_Turns]:
     return [each for each in typed if each.owner == wanted] if cloud and typed else list(turns)
 
 
+def _repeated(turns: _Turns) -> Node:
+    """What the turns are of."""
+    found = None if turns.within.type != "block" else turns.source.attribute(turns.within, "for_each")
+    return found or next(child for child in turns.within.children if child.type == "for_intro")
+
+
+def _is_of_others(turns: _Turns, path: str) -> bool:
+    """True where the list comes out of locals, and each of these decodes other files than this one."""
+    roots = list(turns.source.traversals(_repeated(turns)))
+    if any(root.root == "each" for root in roots):
+        around = _resource_around(turns.within)
+        outer = turns.source.attribute(around, "for_each") if around is not None else None
+        roots = [*(root for root in roots if root.root != "each"), *(turns.source.traversals(outer) if outer is not None else ())]
+    found = [_decoded_by(turns.module, root) for root in roots]
+    return bool(found) and all(patterns and not any(re.fullmatch(each, path) for each in patterns) for patterns in found)
+
+
+def _decoded_by(module: Module, root: Traversal) -> list[str]:
+    """Patterns of the files that a local decodes; [] = it does not, or it cannot be told."""
+    definition = module.local(str(root.steps[0])) if root.root == "local" and root.steps else Stopped("")
+    if isinstance(definition, Stopped):
+        return []
+    calls = _called(definition.source, "yamldecode", definition.expression)
+    found = [list(_patterns(definition.module, definition.source, call)) for call in calls]
+    return [pattern for patterns in found for pattern in patterns] if all(found) else []
+
+
+def _resource_around(block: Node) -> Node | None:
+    node: Node | None = block
+    outermost = None
+    while node is not None:
+        outermost = node if node.type == "block" else outermost
+        node = node.parent
+    return outermost
+
+
+def _is_handed_on(module: Module, pools: str, turns: Sequence[_Turns]) -> bool:
+    """True where a list of that name is read in another way than by the turns; under its own name it is found again."""
+    if any(path.endswith(".tf.json") and posixpath.dirname(path) == module.folder for path in module.files):
+        return True
+    spans = [(each.source.path, node.start_byte, node.end_byte) for each in turns for node in [_repeated(each)]]
+    return any(
+        node.type in ("get_attr", "index")
+        and source.text(node).strip('.[]" ') == pools
+        and _attribute_around(source, node) != pools
+        and not any(path == source.path and start <= node.start_byte < end for path, start, end in spans)
+        for source in _sources(module)
+        for node in inner(source.root)
+    )
+
+
+def _attribute_around(source: Source, within: Node) -> str:
+    node: Node | None = within
+    while node is not None and node.type != "attribute":
+        node = node.parent
+    return source.text(node.children[0]) if node is not None else ""
+
+
 def _judged(turns: Sequence[_Turns], steps: tuple[str, ...], what: str, modules: Sequence[Module]) -> Reading:
     folders = ", ".join(sorted(module.folder or "the root folder" for module in modules))
     answers = {_answer(each, steps) for each in turns}
@@ -302,21 +363,42 @@ def _places(turns: Sequence[_Turns]) -> str:
 
 def _answer(turns: _Turns, steps: tuple[str, ...]) -> Answer:
     """What the readers of one turn say together; a single one that takes the key is enough."""
-    found = {_one(turns, traversal, steps) for traversal in turns.source.traversals(turns.within) if traversal.root == turns.name}
+    mine = [traversal for traversal in turns.source.traversals(turns.within) if traversal.root == turns.name]
+    found = [_one(turns, traversal, steps) for traversal in mine]
     if "read" in found:
-        return "read" if turns.owner or _is_used(turns) else "unknown"
+        taken = (traversal for traversal, one in zip(mine, found, strict=True) if one == "read")
+        return "read" if turns.owner or any(_is_used(turns, traversal) for traversal in taken) else "unknown"
     return "unknown" if "unknown" in found else "ignored"
 
 
-def _is_used(turns: _Turns) -> bool:
-    """True where the local that a for expression is a part of is read inside some resource."""
-    name = _local_around(turns)
-    return name is not None and any(
-        traversal.root == "local" and traversal.steps[:1] == (name,)
+def _is_used(turns: _Turns, taken: Traversal) -> bool:
+    """True where the local that a for expression is a part of is read inside some resource, and so is the key that this is kept under."""
+    name, kept = _local_around(turns), _kept_under(turns, taken)
+    read = [
+        traversal
         for source in _sources(turns.module)
         for resource in source.blocks(source.body, "resource")
         for traversal in source.traversals(resource)
-    )
+    ]
+    is_read = any(traversal.root == "local" and traversal.steps[:1] == (name,) for traversal in read)
+    return name is not None and is_read and (not kept or any(_takes_out(traversal.steps, kept) for traversal in read))
+
+
+def _takes_out(steps: Sequence[Step], kept: tuple[Step, ...]) -> bool:
+    """True where a traversal goes the way of the kept key, all of it or the first part: what it stops at is handed on whole."""
+    ways = (steps[start:] for start, step in enumerate(steps) if step == kept[0])
+    return any(all(step == wanted for step, wanted in zip(way, kept, strict=False)) for way in ways)
+
+
+def _kept_under(turns: _Turns, taken: Traversal) -> tuple[Step, ...]:
+    """The keys, from the outermost, of the map that a for expression makes of an element; () = it makes none."""
+    kept: list[Step] = []
+    node: Node | None = taken.node
+    while node is not None and node.id != turns.within.id:
+        if node.type == "object_elem" and node.parent is not None:
+            kept.append(next((key for key, _, value in turns.source.elements(node.parent) if value.parent == node), None))
+        node = node.parent
+    return tuple(reversed(kept))
 
 
 def _local_around(turns: _Turns) -> str | None:

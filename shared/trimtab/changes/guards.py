@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from trimtab.changes import amounts
+from trimtab import amounts
 from trimtab.changes.documents import Document, PoolEntry, Scalar
 from trimtab.changes.reading import CAPACITY, number, value
 from trimtab.errors import Refused
@@ -47,7 +47,8 @@ def guard_changes(changes: tuple[FieldChange, ...], place: Place, layout: Layout
     for change in changes:
         if change.field not in layout.fields:
             raise Refused(f"{place.path}: layout {layout.name!r} has no field {change.field}: what reads this file does not use it")
-        _guard_key(layout.fields[change.field], place, layout)
+        for key in (layout.pools, layout.fields[change.field]):
+            _guard_key(key, place, layout)
         if layout.kind == "pool" and change.field in IGNORED.get(entry.cloud, ()):
             raise Refused(f"{place.path}: {change.field} has no effect on a {entry.cloud} cluster")
         if not _is_writable(change.field, change.new, entry.cloud, layout):

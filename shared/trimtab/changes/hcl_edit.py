@@ -3,8 +3,9 @@
 What Terraform computes is decided elsewhere: it is refused with that reason, never guessed.
 """
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import dirname
 
 from tree_sitter import Node
@@ -14,7 +15,7 @@ from trimtab.changes import hcl_packs, hcl_resources
 from trimtab.changes.documents import ANY, PoolEntry, Scalar, Token
 from trimtab.changes.hcl_follow import Found, Said, Scope, Spot, follow, modules_of, second_use, text_of, turn_name, turns
 from trimtab.changes.hcl_module import Module, Stopped
-from trimtab.changes.hcl_nodes import Source, bare, line_of, parse
+from trimtab.changes.hcl_nodes import Source, bare, inner, line_of, parse
 from trimtab.changes.hcl_resources import CLUSTER
 from trimtab.errors import Refused
 from trimtab.records import Layout
@@ -183,7 +184,8 @@ class HclPool:
         """The value at a key path of the block, wherever it is written."""
         steps = keypaths.parse(key)
         if self.kind == "pack" and len(steps) > 1:
-            return hcl_packs.scalar(self.file.source, self.block, steps)
+            written = hcl_packs.scalar(self.file.source, self.block, steps)
+            return self._named_so(replace(written, problem=written.problem or self._of_all(set()))) if written is not None else None
         found = self._descend(self.block, tuple(step.key for step in steps))
         if found is None:
             return None
@@ -253,7 +255,7 @@ class HclPool:
 
     def _located(self, spot: Spot, found: Found, key: str) -> Scalar:
         is_here = found.source.path == spot.source.path
-        return Scalar(
+        scalar = Scalar(
             value=found.text,
             start=found.node.start_byte,
             end=found.node.end_byte,
@@ -262,14 +264,16 @@ class HclPool:
             is_literal=True,
             problem=self._fixed(key) or self._shared(found) or second_use(found),
             path="" if is_here else found.source.path,
-            through=self._read_by(found),
-            unsure=(*(why for name in self.names for why in name.unsure), *found.unsure),
+            through=tuple({path for module in modules_of(found) for path in (*module.paths, found.source.path)}),
+            unsure=found.unsure,
         )
+        return self._named_so(scalar)
 
-    def _read_by(self, found: Found) -> tuple[str, ...]:
-        """Every file of the modules that the value and the names were followed through: each of them may decide it."""
-        modules = (*modules_of(found), *(module for name in self.names for module in name.modules))
-        return tuple(sorted({path for module in modules for path in module.paths} | ({found.source.path} if modules else set())))
+    def _named_so(self, scalar: Scalar) -> Scalar:
+        """The value with every file of the modules that it and the names were followed through: each of them may decide it."""
+        named = {path for name in self.names for module in name.modules for path in module.paths}
+        unsure = (*(why for name in self.names for why in name.unsure), *scalar.unsure)
+        return replace(scalar, through=tuple(sorted({*named, *scalar.through})), unsure=unsure)
 
     # ── Why not ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def _fixed(self, key: str) -> str:
@@ -282,7 +286,10 @@ class HclPool:
         """A literal that does not belong to one turn of a repeated block belongs to all of them."""
         if found.is_key:
             return f"{found.text} is a key that a for_each goes by: another one is another cluster or pool"
-        own = {turn.name for turn, _ in found.turns}
+        return self._of_all({turn.name for turn, _ in found.turns})
+
+    def _of_all(self, own: set[str]) -> str:
+        """`own`: turns whose element holds the literal."""
         for turn in self.scope:
             if turn.of > 1 and turn.name not in own:
                 what = "clusters" if turn.name == "each" else "pools"
@@ -301,8 +308,7 @@ class HclPool:
         source = self.file.source
         for lifecycle in source.blocks(self.resource, "lifecycle"):
             expression = source.attribute(lifecycle, "ignore_changes")
-            names = {step.root for step in source.traversals(expression)} if expression is not None else set()
-            if names & {"all", self.kind}:
+            if expression is not None and _ignored_names(source, expression) & {"all", "*", self.kind}:
                 return f"line {line_of(lifecycle)} has ignore_changes over {self.kind}: Terraform would not apply the edit"
         return ""
 
@@ -321,6 +327,12 @@ def around(files: Mapping[str, bytes], path: str) -> bytes:
 def _unfollowed(spot: Spot, stopped: Stopped) -> str:
     text = spot.source.shown(spot.expression)
     return f"it is the expression {text}, not a literal: {stopped.reason}"
+
+
+def _ignored_names(source: Source, expression: Node) -> set[str]:
+    """What a list of ignore_changes begins with; the older way of writing it, in quotes, still counts."""
+    quoted = (source.text(node) for node in inner(expression) if node.type == "template_literal")
+    return {step.root for step in source.traversals(expression)} | {re.split(r"[.\[]", text)[0] for text in quoted}
 
 
 def _is_at_most_one(source: Source, expression: Node) -> bool:

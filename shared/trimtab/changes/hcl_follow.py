@@ -292,6 +292,9 @@ def modules_of(found: Found) -> tuple[Module, ...]:
 def second_use(found: Found) -> str:
     """Where else the value is read on its way, "" = nowhere: else the edit would change that too."""
     for hop in found.hops:
+        unread = hop.module.unread(hop.name)
+        if unread:
+            return f"{_dotted(hop.root, hop.name)} may also be read by {unread[0]}; Terraform in JSON is not followed"
         for source in hop.module.sources:
             for other in _readers(source, source.root, hop.root, (hop.name, *hop.steps)):
                 if other.spot not in found.readers and not _is_own_check(other, hop):
@@ -306,7 +309,7 @@ def second_use(found: Found) -> str:
 def _readers(source: Source, within: Node, root: str, way: tuple[Step, ...]) -> Iterator[Traversal]:
     """Every traversal that reads what is at `way` below `root`; what only repeats a block is looked into, not counted."""
     for other in source.traversals(within):
-        if other.root == root and _overlap(other.steps, way) and _attribute_of(source, other) != "iterator":
+        if other.root == root and _overlap(other.steps, way) and not _is_iterator(source, other):
             yield from _behind(source, other, way, other.steps)
 
 
@@ -325,7 +328,7 @@ def _turn_readers(source: Source, block: Node, name: str, way: tuple[Step, ...],
         if other.root != name or other.steps == ("key",):
             continue
         steps = (*taken, *other.steps[1:])
-        if _overlap(steps, way) and _attribute_of(source, other) != "iterator":
+        if _overlap(steps, way) and not _is_iterator(source, other):
             yield from _behind(source, other, way, steps)
 
 
@@ -341,6 +344,11 @@ def _repeated_by(source: Source, traversal: Traversal) -> tuple[Node, str] | Non
     if _attribute_of(source, traversal) != "for_each" or block is None or block.type != "block" or source.kind(block) not in _REPEATED:
         return None
     return block, turn_name(source, block)
+
+
+def _is_iterator(source: Source, traversal: Traversal) -> bool:
+    """True for the bare word that only gives the turns of a dynamic block their name."""
+    return not traversal.steps and _attribute_of(source, traversal) == "iterator"
 
 
 def _attribute_of(source: Source, traversal: Traversal) -> str:

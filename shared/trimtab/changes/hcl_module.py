@@ -13,6 +13,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tree_sitter import Node
 
@@ -22,8 +23,8 @@ from trimtab.errors import BadInput
 Files = Mapping[str, bytes]
 _MAIN = "terraform.tfvars"
 _AUTO = ".auto.tfvars"
+_AUTOMATIC = re.compile(r"(terraform|.*\.auto)\.tfvars(\.json)?")
 _OVERRIDE = re.compile(r"(.*_)?override\.tf(\.json)?")
-_JSON_VALUES = re.compile(r"terraform\.tfvars\.json|.*\.auto\.tfvars\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +98,45 @@ class Module:
 
     @property
     def problem(self) -> str:
-        """Why nothing that its files say is final; "" = it is."""
-        names = [posixpath.basename(path) for path in self.files if posixpath.dirname(path) == self.folder]
-        overrides = sorted(name for name in names if _OVERRIDE.fullmatch(name))
+        """Why nothing that its files say is final, or those of the modules that lead to it; "" = it is."""
+        module, seen = self, {self.folder}
+        while True:
+            problem, calls = module._problem(), module.calls()
+            if problem or not calls:
+                return problem
+            module = Module(self.files, posixpath.dirname(calls[0].source.path))
+            if module.folder in seen:
+                return f"the call at {calls[0].where} goes round in a circle"
+            seen.add(module.folder)
+
+    def _problem(self) -> str:
+        overrides = [path for path in self._mine() if _OVERRIDE.fullmatch(posixpath.basename(path))]
         if overrides:
-            return f"{overrides[0]} in the same folder may override it"
+            return f"{overrides[0]} may override it"
+        unread = [path for path in sorted(self.files) if self._may_be_called_unread(path)]
+        if unread:
+            return f"{unread[0]} may call its module too, in a way that is not followed"
         calls = self.calls()
         if len(calls) > 1:
             return f"its module is called from {' and '.join(call.where for call in calls[:2])}: one block stands for several clusters"
         if calls and calls[0].is_repeated:
             return f"its module is called at {calls[0].where} with for_each or count: one block stands for several clusters"
         return ""
+
+    def _mine(self) -> list[str]:
+        return [path for path in sorted(self.files) if posixpath.dirname(path) == self.folder]
+
+    def _may_be_called_unread(self, path: str) -> bool:
+        """True where Terraform in JSON, or what is not HCL, names this folder; or where a source outside the repo ends in it."""
+        content = self.files[path]
+        if not path.endswith((".tf", ".tf.json")) or b"module" not in content:
+            return False
+        remote = rb"//" + re.escape(self.folder.encode()) + rb"/?[?\"]"
+        if self.folder and re.search(rb'"[^."\s][^"\s]*' + remote, content):
+            return True
+        is_read = path.endswith(".tf") and _called(content, path) is not None
+        way = posixpath.relpath(self.folder or ".", posixpath.dirname(path) or ".").encode()
+        return not is_read and re.search(rb'"(\./)?' + re.escape(way) + rb'/?"', content) is not None
 
     def voices(self) -> set[str]:
         """Every file that may say what is in it: its own, its callers', and variable files that a command line may name."""
@@ -117,7 +146,8 @@ class Module:
     def calls(self) -> tuple[Call, ...]:
         """Every call of this module in the repo."""
         name = posixpath.basename(self.folder).encode()
-        suspects = [path for path in sorted(self.files) if path.endswith(".tf") and _may_call(self.files[path], name)]
+        able = (path for path in sorted(self.files) if path.endswith(".tf") and _may_call(self.files[path], name))
+        suspects = [path for path in able if self.folder in (_called(self.files[path], path) or ())]
         return tuple(call for path in suspects for call in _calls(self.files[path], path) if call.folder == self.folder)
 
     # ── Names ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -159,11 +189,11 @@ class Module:
         return default or Stopped(f"var.{name} has no default, and the call at {call.where} gives it no value")
 
     def _assigned(self, name: str, default: Definition | None) -> Definition | Stopped:
-        foreign = [path for path in self._json_values() if f'"{name}"'.encode() in self.files[path]]
+        foreign = [path for path in self._json_values(name) if _may_say(self.files[path], name)]
         if foreign:
             return Stopped(f"var.{name} gets its value in {foreign[0]}; variables in JSON are not followed")
         automatic = [value for path in self._automatic() if (value := self._value(path, name))]
-        by_hand = [value for path in self._by_hand() if (value := self._value(path, name))]
+        by_hand = [value for path in self._by_hand() if (value := self._value(path, name)) and self._may_get(path, name)]
         if not by_hand:
             return automatic[-1] if automatic else self._default(name, default)
         if len(by_hand) == 1 and not automatic and default is None:
@@ -200,23 +230,27 @@ class Module:
         return [*([main] if main in self.files else []), *mine]
 
     def _by_hand(self) -> list[str]:
-        """Variable files that need a -var-file: others of this folder, and those of folders that are no module."""
-        modules = self._folders()
-        return [
-            path
-            for path in sorted(self.files)
-            if path.endswith(".tfvars")
-            and path not in self._automatic()
-            and (posixpath.dirname(path) == self.folder or posixpath.dirname(path) not in modules)
-        ]
+        """Variable files that need a -var-file: others of this folder, and those of other folders."""
+        automatic = self._automatic()
+        return [path for path in sorted(self.files) if path.endswith(".tfvars") and path not in automatic]
+
+    def _may_get(self, path: str, name: str) -> bool:
+        """False where a variable file is another module's own: it reads the file by itself, or has a variable of that name."""
+        folder = posixpath.dirname(path)
+        if folder == self.folder or folder not in self._folders():
+            return True
+        return _AUTOMATIC.fullmatch(posixpath.basename(path)) is None and not Module(self.files, folder).declares(name)
 
     def _folders(self) -> frozenset[str]:
         """Every folder that is a module."""
         return frozenset(posixpath.dirname(path) for path in self.files if path.endswith(".tf"))
 
-    def _json_values(self) -> list[str]:
-        mine = [path for path in sorted(self.files) if posixpath.dirname(path) == self.folder]
-        return [path for path in mine if _JSON_VALUES.fullmatch(posixpath.basename(path))]
+    def _json_values(self, name: str) -> list[str]:
+        return [path for path in sorted(self.files) if path.endswith(".tfvars.json") and self._may_get(path, name)]
+
+    def unread(self, name: str) -> list[str]:
+        """Its Terraform in JSON that may define or read a name; nothing is followed there."""
+        return [path for path in self._mine() if path.endswith(".tf.json") and _may_say(self.files[path], name)]
 
     def _not_one(self, name: str, found: list[tuple[Source, Node]]) -> Stopped:
         if found:
@@ -225,14 +259,25 @@ class Module:
         return Stopped(f"{name} is defined in no .tf file of {self.folder or 'the root folder'}")
 
 
+def _may_say(content: bytes, name: str) -> bool:
+    """False only where a JSON text cannot hold the name, not even escaped."""
+    return name.encode() in content or b"\\u" in content
+
+
 def _may_call(content: bytes, name: bytes) -> bool:
     return b"module" in content and (b'"./' in content or b'"../' in content) and (name in content or b".." in content)
 
 
-def _calls(content: bytes, path: str) -> Iterator[Call]:
+@lru_cache(maxsize=20_000)
+def _called(content: bytes, path: str) -> frozenset[str] | None:
+    """Folders of the repo that a file calls as modules; None = it is not HCL."""
     try:
-        source = parse(content, path)
+        return frozenset(call.folder for call in _calls(content, path) if call.folder is not None)
     except BadInput:
-        return
+        return None
+
+
+def _calls(content: bytes, path: str) -> Iterator[Call]:
+    source = parse(content, path)
     for block in source.blocks(source.body, "module"):
         yield Call(source, block)

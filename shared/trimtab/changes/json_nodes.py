@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trimtab.changes.documents import Token, checked_size
-from trimtab.changes.yaml_nodes import MAX_DEPTH, Node, Stream
+from trimtab.changes.yaml_nodes import MAX_DEPTH, MAX_NODES, Node, Stream
 from trimtab.errors import BadInput
 
 _PIECE = re.compile(
@@ -33,7 +33,7 @@ def parse(content: bytes, path: str) -> Stream:
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: byte {error.start}: not UTF-8; save it as UTF-8") from None
     mark = 1 if text.startswith(_BOM) else 0
-    reader = _Reader(path, list(_pieces(text[mark:], path)))
+    reader = _Reader(path, _pieces(text[mark:], path))
     return Stream(text, mark, (reader.document(),), tuple(reader.tokens), frozenset())
 
 
@@ -54,11 +54,11 @@ def _pieces(text: str, path: str) -> Iterator[_Piece]:
 class _Reader:
     """Pieces in, nodes and tokens out; depth is bounded, so that it may call itself."""
 
-    def __init__(self, path: str, pieces: list[_Piece]) -> None:
+    def __init__(self, path: str, pieces: Iterator[_Piece]) -> None:
         self.path = path
         self.tokens: list[Token] = []
         self._pieces = pieces
-        self._at = 0
+        self._ahead = next(pieces)
 
     def document(self) -> Node:
         """The one value of the file."""
@@ -109,14 +109,16 @@ class _Reader:
         return key
 
     def _node(self, kind: str, piece: _Piece, value: str = "", style: str = "") -> Node:
+        if len(self.tokens) > MAX_NODES:
+            raise BadInput(f"{self.path}: line {piece.line}: over {MAX_NODES} values; so large a file is not read")
         return Node(kind, piece.start, piece.end, piece.line, len(self.tokens) - 1, None, None, value, style)
 
     def _peek(self) -> _Piece:
-        return self._pieces[min(self._at, len(self._pieces) - 1)]
+        return self._ahead
 
     def _next(self) -> _Piece:
-        piece = self._peek()
-        self._at += 1
+        piece = self._ahead
+        self._ahead = next(self._pieces, piece)
         return piece
 
     def _take(self, kind: str) -> _Piece:

@@ -10,10 +10,11 @@ from functools import lru_cache
 from posixpath import dirname, join, normpath
 
 from trimtab.changes import yaml_nodes, yaml_paths
+from trimtab.changes.kube_objects import UNKNOWN
 from trimtab.changes.yaml_nodes import Node
 from trimtab.errors import BadInput, Refused
 
-NAMES = ("kustomization.yaml", "kustomization.yml")
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _OPAQUE = ("components", "transformers", "replacements", "patchesJson6902", "namePrefix", "nameSuffix", "vars", "generators", "validators")
 _MOST = 2_000
 """Kustomizations of one repo that are followed."""
@@ -36,20 +37,33 @@ def is_kustomization(path: str) -> bool:
     return path.rsplit("/", 1)[-1] in NAMES
 
 
-class Kustomizations:
-    """Every kustomization among the files of one commit."""
+def kustomizations(files: Mapping[str, bytes]) -> "Kustomizations":
+    """Those among the files of one commit, read once."""
+    paths = sorted(path for path in files if path.endswith(NAMES) and is_kustomization(path))
+    if len(paths) > _MOST:
+        raise Refused(f"{paths[_MOST]}: over {_MOST} kustomizations; they are not followed")
+    return _built(tuple((path, files[path]) for path in paths))
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        paths = [path for path in sorted(files) if is_kustomization(path)]
-        if len(paths) > _MOST:
-            raise Refused(f"{paths[_MOST]}: over {_MOST} kustomizations; they are not followed")
-        self._files = files
-        self._by_folder = {dirname(path): _read(files[path], path) for path in paths}
+
+@lru_cache(maxsize=8)
+def _built(contents: tuple[tuple[str, bytes], ...]) -> "Kustomizations":
+    return Kustomizations([_read(content, path) for path, content in contents])
+
+
+class Kustomizations:
+    """Every kustomization of one commit."""
+
+    def __init__(self, found: Sequence[Kustomization]) -> None:
+        self._by_folder = {dirname(each.path): each for each in found}
+        self._by_file: dict[str, list[Kustomization]] = {}
+        for each in self._by_folder.values():
+            for path in sorted(self._files_below(each)):
+                self._by_file.setdefault(path, []).append(each)
 
     def namespace_of(self, path: str) -> str:
-        """The one namespace that those who list the file put it in; "" = none does, or they differ."""
+        """The one namespace that those who list the file put it in; "" = none does, "?" = they differ, or one is filled in later."""
         found = {each.namespace for each in self._reaching(path) if each.namespace}
-        return found.pop() if len(found) == 1 else ""
+        return UNKNOWN if len(found) > 1 else next(iter(found), "")
 
     def problem_of(self, path: str) -> str:
         """Why a change of the file would reach further than one place; "" = it would not."""
@@ -62,6 +76,14 @@ class Kustomizations:
         """Why the file's word may not be the last one, a sentence each."""
         opaque = {each.path: each.opaque for top in self._reaching(path) for each in self._below(top) if each.opaque}
         return tuple(f"{name} {why}: whether it changes this value too is not known." for name, why in sorted(opaque.items()))
+
+    def patches_with(self, path: str) -> frozenset[str]:
+        """Every other file that is laid over something where this one is used."""
+        return frozenset(patch for top in self._reaching(path) for each in self._below(top) for patch in each.patches) - {path}
+
+    def files_with(self, path: str) -> frozenset[str]:
+        """Every file that goes together with this one under some kustomization, itself too."""
+        return frozenset(each for top in self._reaching(path) for each in self._files_below(top))
 
     def winner(self, paths: Sequence[str]) -> str:
         """The file whose values hold where all of these declare the same thing. Refused where that is not proven."""
@@ -89,7 +111,7 @@ class Kustomizations:
         return [each for each in reaching if each.path not in below]
 
     def _reaching(self, path: str) -> list[Kustomization]:
-        return [each for each in self._by_folder.values() if path in self._files_below(each)]
+        return self._by_file.get(path, [])
 
     def _files_below(self, top: Kustomization) -> set[str]:
         return {path for each in self._below(top) for path in (*each.resources, *each.patches)}
@@ -106,7 +128,6 @@ class Kustomizations:
         return list(found.values())
 
 
-@lru_cache(maxsize=1024)
 def _read(content: bytes, path: str) -> Kustomization:
     try:
         roots = yaml_nodes.parse(content, path).roots
@@ -121,13 +142,15 @@ def _read(content: bytes, path: str) -> Kustomization:
     merges = _texts(root, "patchesStrategicMerge")
     inline = len(patches) < len(named) or any("\n" in text for text in merges)
     opaque = next((f"uses {key}" for key in _OPAQUE if root.values(key)), "has patches of its own in it" if inline else "")
+    aimed = "aims a patch at whatever fits a target" if any(item.meant.values("target") for item in named) else ""
+    filled = "holds a template" if _is_filled_in(root) else ""
     remote = next((f"builds on {text[:60]}" for text in resources if "://" in text or text.startswith("..")), "")
     return Kustomization(
         path=path,
         resources=resources,
         patches=tuple(_below(folder, text) for text in (*patches, *merges)),
-        namespace=next(iter(_strings(root.values("namespace"))), ""),
-        opaque=opaque or remote or ("holds a key twice" if _has_twice(root) else ""),
+        namespace=next(iter(_strings(root.values("namespace"))), UNKNOWN if root.values("namespace") else ""),
+        opaque=opaque or aimed or remote or filled or ("holds a key twice" if _has_twice(root) else ""),
     )
 
 
@@ -141,6 +164,14 @@ def _texts(root: Node, key: str) -> list[str]:
 
 def _strings(nodes: Iterable[Node]) -> list[str]:
     return [node.meant.value for node in nodes if node.meant.kind == "scalar" and not yaml_paths.is_template(node.meant.value)]
+
+
+def _is_filled_in(root: Node) -> bool:
+    """True where something else decides what it lists."""
+    named = [value for key in ("resources", "bases", "patches", "patchesStrategicMerge") for value in root.values(key)]
+    items = [item.meant for value in named for item in value.meant.children]
+    texts = [path.meant for item in items for path in (item.values("path") or [item])]
+    return any(yaml_paths.is_template(text.value) for text in texts)
 
 
 def _has_twice(root: Node) -> bool:

@@ -1,9 +1,9 @@
 """Which files a layout speaks for, which paths nobody may ever edit, and the shapes that are known without being told."""
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping
 
+from trimtab import globs
 from trimtab.errors import Refused
 from trimtab.records import FieldUnit, Layout, PoolField
 
@@ -161,7 +161,7 @@ KNOWN: tuple[Layout, ...] = (
 
 SUFFIXES = (".yaml", ".yml", ".json", ".tf", ".tfvars")
 TERRAFORM = (".tf", ".tfvars")
-_NEVER = re.compile(r"(^|/)(\.[^/]*|codeowners)(/|$)|\.sh$", re.IGNORECASE)
+_NEVER = re.compile(r"(^|/)(\.[^/]*|codeowners)(/|$)|\.gitlab-ci\.ya?ml$|\.sh$", re.IGNORECASE)
 """Dot files and folders (.trimtab, .github, .gitlab-ci…), code owners, scripts: whoever edits these gives permissions."""
 _PLAIN = re.compile(r"[^/\\\x00-\x1f\x7f]+(/[^/\\\x00-\x1f\x7f]+)*")
 
@@ -180,34 +180,9 @@ def guard_path(path: str) -> None:
 
 def is_covered(layout: Layout, path: str) -> bool:
     """True where one of the layout's globs matches."""
-    return matches(path, layout.files)
-
-
-def matches(path: str, globs: Sequence[str]) -> bool:
-    """True where one of the globs matches the whole path."""
-    return any(_pattern(glob).fullmatch(path) for glob in globs)
+    return globs.matches(path, layout.files)
 
 
 def named_by(path: str, layout: Layout) -> Mapping[str, str]:
-    """What the path itself says: {"cluster": …, "namespace": …} as the placeholders of the first glob that matches have it."""
-    found = next((match for glob in layout.files if (match := _pattern(glob).fullmatch(path))), None)
-    return found.groupdict() if found else {}
-
-
-@lru_cache(maxsize=256)
-def _pattern(glob: str) -> re.Pattern[str]:
-    """`**/` is any number of folders, `**` at the end is everything below, `*` and `?` stay inside one name, as placeholders do."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?|\{cluster\}|\{namespace\})", glob)
-    table = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    seen: set[str] = set()
-    return re.compile("".join(table.get(part) or _placeholder(part, seen) for part in parts))
-
-
-def _placeholder(part: str, seen: set[str]) -> str:
-    """A named part of the path; where it stands again, it must be the same text."""
-    if part not in {"{cluster}", "{namespace}"}:
-        return re.escape(part)
-    name = part[1:-1]
-    text = f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+?)"
-    seen.add(name)
-    return text
+    """What the path itself says of the cluster and the namespace. Refused where it can be read in two ways."""
+    return globs.named_by(path, layout.files)

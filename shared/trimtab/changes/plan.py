@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from trimtab import globs
 from trimtab.changes import consumers, diffs, embedded, hcl_edit, kustomize
 from trimtab.changes.documents import Document, PoolEntry, Scalar
 from trimtab.changes.guards import guard_changes, guard_laws, guard_meaning, guard_values, new_text
-from trimtab.changes.layouts import TERRAFORM, guard_path, is_covered, is_editable, named_by
+from trimtab.changes.layouts import TERRAFORM, guard_path, is_covered, is_editable
 from trimtab.changes.reading import Files, doubts, holds, matching, only, read, subject, with_field
 from trimtab.errors import BadInput, Refused
 from trimtab.records import FieldChange, Layout, Place, PlannedEdit, PoolField, SubjectKind
@@ -81,17 +82,16 @@ def _said(files: Files, path: str) -> bytes:
 
 def _may_hold(content: bytes, path: str, layout: Layout, cluster: str, name: str) -> bool:
     """False only where the names cannot be in the file, not even escaped."""
-    if b"\\" in content:
-        return True
-    said = named_by(path, layout)
+    if b"\\" in content or b"\x00" in content:
+        return globs.may_be_of(path, layout.files, cluster)  # escaped; or UTF-16, which is refused where it is read
     wanted = [] if layout.pool else name.split("/")[1:] if layout.kind == "workload" else [name]
     if layout.object and layout.kind != "workload":
         wanted = [layout.object]
     if path.endswith(".tf") and b"dynamic" in content:
         wanted = []  # what it is repeated over may be given from outside the repo
-    if not (said.get("cluster") or layout.cluster_name or layout.cluster == "*"):
+    if not (globs.says_cluster(path, layout.files) or layout.cluster_name or layout.cluster == "*"):
         wanted.append(cluster)
-    return said.get("cluster", cluster) == cluster and all(word.encode() in content for word in wanted)
+    return globs.may_be_of(path, layout.files, cluster) and all(word.encode() in content for word in wanted)
 
 
 def _search(
@@ -119,7 +119,7 @@ def _search(
 
 def _winner(files: Files, paths: Sequence[str], found: Mapping[Spot, str], about: str) -> str:
     try:
-        return kustomize.Kustomizations(files).winner(paths)
+        return kustomize.kustomizations(files).winner(paths)
     except Refused as error:
         raise Refused(f"{about} is declared in more than one place: {', '.join(found.values())}: {error}") from None
 
@@ -134,15 +134,18 @@ def _why_not_one(found: Mapping[Spot, str], unsure: Sequence[str], about: str, t
 
 
 # ── Planning the edit ────────────────────────────────────────────────────────────────────────────────────────────────
-def plan_edit(files: Files, place: Place, layout: Layout, changes: tuple[FieldChange, ...]) -> PlannedEdit:
+def plan_edit(
+    files: Files, place: Place, layout: Layout, changes: tuple[FieldChange, ...], document: Document | None = None
+) -> PlannedEdit:
     """The edit that makes exactly these changes, or Refused with the place and the reason.
 
     `files` are those of one commit, by path: the place's own, and whatever else decides what it means (Terraform variables, readers).
+    `document` is the place's own file where the caller has parsed it: parsing is most of the work.
     """
     guard_path(place.path)
     if not is_covered(layout, place.path):
         raise Refused(f"{place.path}: layout {layout.name!r} does not cover this file")
-    document = read(files, place.path)
+    document = document or read(files, place.path)
     fields = tuple(change.field for change in changes)
     entry = only(files, document, place, layout, fields)
     if entry.problem:
@@ -212,12 +215,12 @@ def _decided_with(files: Files, place: Place, layout: Layout, fields: Sequence[P
     """Paths of the manifests and kustomizations that decide whether this place's word counts. Refused where it does not."""
     if not layout.object:
         return set()
-    built = kustomize.Kustomizations(files)
+    built = kustomize.kustomizations(files)
     problem = built.problem_of(place.path)
     if problem:
         raise Refused(f"{place.path}: {problem}")
     reads = set(built.reads([place.path]))
-    below = {path for path in files if path != place.path and reads & set(built.reads([path]))}
+    below = (built.files_with(place.path) - {place.path}) & files.keys()
     rivals = [path for path in sorted(below) if _declares(files, path, place, layout, fields)]
     if rivals and built.winner([place.path, *rivals]) != place.path:
         raise Refused(f"{place.path}: {', '.join(rivals)} decides what this place declares too; edit it there")
@@ -246,6 +249,16 @@ def _unsure(
     files: Files, place: Place, layout: Layout, scalars: Sequence[Scalar], readings: Sequence[consumers.Reading]
 ) -> tuple[str, ...]:
     """What could not be checked, a sentence each."""
-    doubts = kustomize.Kustomizations(files).doubts_of(place.path) if layout.object else ()
+    doubts = _doubts_of(files, place, layout) if layout.object else ()
     unread = (reading.why for reading in readings if reading.answer == "unknown")
     return tuple(dict.fromkeys((*(why for scalar in scalars for why in scalar.unsure), *unread, *doubts)))
+
+
+def _doubts_of(files: Files, place: Place, layout: Layout) -> tuple[str, ...]:
+    """What is laid over the place's file and cannot be read as its layout reads it."""
+    built = kustomize.kustomizations(files)
+    unread = sorted(patch for patch in built.patches_with(place.path) if patch not in files or not is_covered(layout, patch))
+    return (
+        *built.doubts_of(place.path),
+        *(f"{patch} is laid over it, and layout {layout.name!r} does not cover that." for patch in unread),
+    )

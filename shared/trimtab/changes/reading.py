@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NewType
 
-from trimtab.changes import amounts, hcl_edit, yaml_edit
+from trimtab import amounts
+from trimtab.changes import hcl_edit, yaml_edit
 from trimtab.changes.documents import ANY, Document, PoolEntry, Scalar
 from trimtab.changes.kube_objects import UNKNOWN
-from trimtab.changes.kustomize import Kustomizations
+from trimtab.changes.kustomize import kustomizations
 from trimtab.changes.layouts import TERRAFORM
 from trimtab.errors import BadInput, Refused
 from trimtab.records import ClusterUid, Layout, Place, Pool, PoolField
@@ -32,19 +33,21 @@ def matching(files: Files, document: Document, path: str, layout: Layout, cluste
     """Every entry of a file that is of that cluster and has that name."""
     entries = document.pools(layout)
     mine = [entry for entry in entries if entry.cluster in {cluster, ANY}]
-    return [entry for entry in mine if is_named(files, path, layout, entry, name) == _YES]
+    given = namespace_given(files, path, layout)
+    return [entry for entry in mine if is_named(given, layout, entry, name) == _YES]
 
 
 def doubts(files: Files, document: Document, path: str, layout: Layout, cluster: str, name: str) -> list[str]:
     """Entries that may be it: they leave it to somebody else which namespace they are in."""
+    given = namespace_given(files, path, layout)
     return [
-        f"{path} line {entry.line}: {entry.where} names no namespace"
+        f"{path} line {entry.line}: which namespace {entry.where} is in is not known"
         for entry in (document.pools(layout) if layout.object else ())
-        if entry.cluster in {cluster, ANY} and is_named(files, path, layout, entry, name) == _PERHAPS
+        if entry.cluster in {cluster, ANY} and is_named(given, layout, entry, name) == _PERHAPS
     ]
 
 
-def is_named(files: Files, path: str, layout: Layout, entry: PoolEntry, name: str) -> Named:
+def is_named(given: str, layout: Layout, entry: PoolEntry, name: str) -> Named:
     """Whether the entry is called that; a workload's name may leave out the container."""
     if not layout.object:
         return _YES if entry.name == name else _NO
@@ -53,13 +56,17 @@ def is_named(files: Files, path: str, layout: Layout, entry: PoolEntry, name: st
         has = has[:-1]
     if len(has) != len(wanted) or has[1:] != wanted[1:]:
         return _NO
-    namespace = full_name(files, path, layout, entry).split("/")[0]
+    namespace = full_name(given, entry).split("/")[0]
     return _YES if namespace == wanted[0] else _PERHAPS if namespace == UNKNOWN else _NO
 
 
-def full_name(files: Files, path: str, layout: Layout, entry: PoolEntry) -> str:
-    """The entry's name with the namespace that a kustomization gives it, where one does."""
-    given = Kustomizations(files).namespace_of(path) if layout.object else ""
+def namespace_given(files: Files, path: str, layout: Layout) -> str:
+    """The namespace that kustomizations put the file's objects in; "" = none does."""
+    return kustomizations(files).namespace_of(path) if layout.object else ""
+
+
+def full_name(given: str, entry: PoolEntry) -> str:
+    """The entry's name in the namespace that a kustomization gives it, where one does."""
     return "/".join([given, *entry.name.split("/")[1:]]) if given else entry.name
 
 

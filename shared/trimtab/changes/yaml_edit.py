@@ -86,11 +86,24 @@ class YamlFile:
         else:
             found = [(way[-1], False)] if things is not None and things.kind == "map" and (layout.pool or not layout.pools) else []
         for item, is_item in found:
-            name = layout.pool or self.text(item, layout.pool_name)
+            name = layout.pool or self.text(item, layout.pool_name) or self._merged_name(item, layout.pool_name)
             if name:
                 where = f"{prefix}[{name}]" if is_item or not prefix else prefix
                 nodes = (cluster.node, *way, item) if is_item else (cluster.node, *way)
                 yield YamlPool(self, cluster.name, name, where, cluster.node, nodes, layout.kind, cluster.cloud)
+
+    def _merged_name(self, item: Node, key: str) -> str | None:
+        """A name that a merge (<<) gives: such a pool is never edited, but it is declared here."""
+        waiting, seen = item.meant.values("<<"), set[int]()
+        while waiting:
+            node = waiting.pop(0).meant
+            if id(node) not in seen:
+                seen.add(id(node))
+                name = self.text(node, key)
+                if name:
+                    return name
+                waiting += node.children if node.kind == "list" else node.values("<<")
+        return None
 
     def _objects(self, layout: Layout) -> Iterator[PoolEntry]:
         said = named_by(self.path, layout)

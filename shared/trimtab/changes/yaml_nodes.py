@@ -21,6 +21,8 @@ from trimtab.changes.documents import Token, checked_size
 from trimtab.errors import BadInput
 
 MAX_DEPTH = 100
+MAX_NODES = 100_000
+"""Pieces of one file: a few large files must not stop a run."""
 MAX_EXPANDED = 1_000_000
 """Nodes that a reader would see with every alias followed."""
 _BOM = "\ufeff"
@@ -132,6 +134,8 @@ class _Builder:
         start, end = event.start_mark, event.end_mark
         anchor = event.anchor
         line, tag = start.line + self.first_line, getattr(event, "tag", None)
+        if len(self.tokens) > MAX_NODES:
+            raise BadInput(f"{self.path}: line {line}: over {MAX_NODES} values; so large a file is not read")
         node = Node(kind, start.index, end.index, line, len(self.tokens) - 1, anchor, tag, value, style)
         if anchor is not None and kind != "alias":
             self._anchors[anchor] = node

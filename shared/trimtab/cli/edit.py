@@ -1,6 +1,7 @@
 """`trimtab edit`: one surgical edit of a file, or of whichever file of a folder declares the thing, shown as a diff."""
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, get_args
@@ -53,7 +54,7 @@ def edit(
         typer.echo(doubt, err=True)
     typer.echo(planned.diff, nl=not planned.diff.endswith("\n"))
     if write:
-        _write(folder / planned.path, planned.content)
+        write_over(folder / planned.path, files[planned.path], planned.content)
 
 
 def _subject(given: Mapping[SubjectKind, str | None]) -> tuple[SubjectKind, str]:
@@ -86,6 +87,8 @@ def _content(path: Path) -> bytes:
 
     if path.is_symlink():
         raise Refused(f"{path.name}: a symbolic link; edit the file that it names")
+    if not path.is_file():
+        raise Refused(f"{path.name}: no regular file")
     if path.stat().st_size > MAX_BYTES:
         raise TooLarge(f"{path.name}: {path.stat().st_size} bytes; files over {MAX_BYTES} bytes are not read")
     return path.read_bytes()
@@ -99,7 +102,7 @@ def _terraform_beside(path: Path) -> dict[str, bytes]:
         return {}
     decides = (*TERRAFORM, ".tf.json", ".tfvars.json")
     beside = [each for each in sorted(path.parent.iterdir()) if each.name.endswith(decides) and each.is_file() and not each.is_symlink()]
-    return {each.name: each.read_bytes() for each in beside}
+    return {each.name: _content(each) for each in beside}
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -119,8 +122,20 @@ def _files(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".trimtab-partial")
-    partial.write_bytes(content)
-    partial.chmod(path.stat().st_mode)
-    partial.replace(path)
+def write_over(path: Path, was: bytes, content: bytes) -> None:
+    """Replace the file whole. The name of the new one is random: a repo may hold a link of any name that could be guessed."""
+    handle, partial = tempfile.mkstemp(prefix=path.name, suffix=".trimtab-partial", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        _guard_unchanged(path, was)
+        os.chmod(partial, path.stat().st_mode)  # noqa: PTH101  (a name, as mkstemp gives it)
+        os.replace(partial, path)  # noqa: PTH105
+    except BaseException:
+        os.unlink(partial)  # noqa: PTH108
+        raise
+
+
+def _guard_unchanged(path: Path, was: bytes) -> None:
+    if _content(path) != was:
+        raise Refused(f"{path.name}: it was changed by somebody else in the meantime; run it again")

@@ -99,15 +99,19 @@ def _fits(pattern: list[str], path: list[str]) -> bool:
             reached = set(range(min(reached, default=len(path) + 1), len(path) + 1))
         else:
             reached = {place + 1 for place in reached if place < len(path) and _fits_part(part, path[place])}
+        if not reached:
+            return False
     return len(path) in reached
 
 
 def _fits_part(pattern: str, text: str) -> bool:
     """`*` for any letters and `?` for one, in one folder's or file's name."""
     reached = {0}
-    for letter in pattern:
+    for letter in re.sub(r"\*+", "*", pattern):
         if letter == "*":
             reached = set(range(min(reached, default=len(text) + 1), len(text) + 1))
         else:
             reached = {place + 1 for place in reached if place < len(text) and letter in {"?", text[place]}}
+        if not reached:
+            return False
     return len(text) in reached

@@ -3,10 +3,9 @@
 Whose workload runs where comes from labels, so a rule for a team can only make Trimtab more careful there, never less.
 """
 
-import re
-from functools import cache
 from typing import Literal
 
+from trimtab import globs
 from trimtab.records import ApproverScope, Cluster, Facts, ForgeRules, Governance, PersonId, Stage, StageRule, Subject
 
 Gate = Literal["forge", "slack", "both"]
@@ -20,8 +19,8 @@ def stage_of(facts: Facts, governance: Governance) -> Stage:
 def configured_stage(facts: Facts, governance: Governance) -> Stage:
     """What `.trimtab/config.yaml` says for this change's cluster, project and teams."""
     fitting = [rule for rule in governance.stages if _fits(rule, facts)]
-    named = [rule.stage for rule in fitting if rule.cluster is not None or rule.project is not None]
-    by_team = [rule.stage for rule in fitting if rule.cluster is None and rule.project is None]
+    named = [rule.stage for rule in fitting if rule.team is None]
+    by_team = [rule.stage for rule in fitting if rule.team is not None]
     return min((*(named or [governance.default_stage]), *by_team), key=lambda stage: stage.rank)
 
 
@@ -45,7 +44,7 @@ def _project(cluster: Cluster | None) -> tuple[str, ...]:
 
 def gate_of(path: str, governance: Governance, rules: ForgeRules | None) -> Gate:
     """Where a change to this file is approved. Where the forge itself demands a review, that review is the approval."""
-    gates = {gate.gate for gate in governance.gates if is_match(path, gate.path)}
+    gates = {gate.gate for gate in governance.gates if globs.matches(path, [gate.path])}
     if "forge" in gates or (rules is not None and rules.requires_review):
         return "forge"
     return "slack" if "slack" in gates else "both"
@@ -65,15 +64,3 @@ def _covers(scope: ApproverScope, subject: Subject) -> bool:
 def _narrowness(scope: ApproverScope) -> int:
     """A pool of a cluster, then a cluster, then a pool's name anywhere, then everything."""
     return 2 * (scope.cluster_uid is not None) + (scope.pool is not None)
-
-
-def is_match(path: str, glob: str) -> bool:
-    """Does a repo path fit a glob? `*` stays within a folder, `**` crosses folders."""
-    return _expression(glob).fullmatch(path) is not None
-
-
-@cache
-def _expression(glob: str) -> re.Pattern[str]:
-    tokens = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    meaning = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(meaning.get(token, re.escape(token)) for token in tokens))

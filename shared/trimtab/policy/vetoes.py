@@ -6,9 +6,10 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from trimtab import amounts, globs
 from trimtab.policy.case import CODE, CONFIG, FORGE, METRICS, PALETTE, POLICY, RECORD, SETTINGS, Case, Effect, line
 from trimtab.policy.risk import drift, number, only_adds, required_days
-from trimtab.policy.scope import configured_stage, is_match
+from trimtab.policy.scope import configured_stage
 from trimtab.policy.subjects import is_said_otherwise, live_text, pool_text
 from trimtab.records import Facts, FieldChange, Layout, PlannedEdit, Stage, VerdictLine
 
@@ -95,22 +96,31 @@ def edit_exact(case: Case) -> VerdictLine:
     edit = case.facts.edit
     saw = "no edit" if edit is None else ", ".join(f"{path}: {old} to {new}" for path, old, new in edit.changes) or "nothing changes"
     wanted = ", ".join(f"{change.field}: {change.old} to {change.new}" for change in case.facts.finding.changes)
-    path = case.facts.place.path if case.facts.place else ""
-    held = edit is not None and _is_exact(edit, path, case.facts.finding.changes, case.governance.layouts)
+    path, finding = case.facts.place.path if case.facts.place else "", case.facts.finding
+    able = [each for each in case.governance.layouts if each.kind == finding.subject.kind and globs.matches(path, each.files)]
+    held = edit is not None and _is_exact(edit, finding.changes, able)
     return line("edit-exact", "blocks", held=held, saw=saw, wanted=wanted, source="the edit, read back")
 
 
-def _is_exact(edit: PlannedEdit, path: str, changes: tuple[FieldChange, ...], layouts: tuple[Layout, ...]) -> bool:
-    covering = [layout for layout in layouts if any(is_match(path, glob) for glob in layout.files)]
-    if len(edit.changes) != len(changes):
-        return False
-    return all(any(_is_change(where, old, new, change, covering) for where, old, new in edit.changes) for change in changes)
+def _is_exact(edit: PlannedEdit, changes: tuple[FieldChange, ...], layouts: list[Layout]) -> bool:
+    """One to one, in their order: the same key cannot stand for two fields, nor a second edit hide behind the first."""
+    pairs = zip(edit.changes, changes, strict=False)
+    return len(edit.changes) == len(changes) and all(_is_change(*edited, change, layouts) for edited, change in pairs)
 
 
 def _is_change(where: str, old: str, new: str, change: FieldChange, layouts: list[Layout]) -> bool:
-    keys = {layout.fields[change.field] for layout in layouts if change.field in layout.fields}
-    is_key = any(where == key or where.endswith(f".{key}") for key in keys)
-    return is_key and (_bare(old), _bare(new)) == (change.old, change.new)
+    """The key is the field's, and its two texts mean what the finding says; where layouts differ about the unit, nothing is sure."""
+    name = change.field
+    reading = [layout for layout in layouts if name in layout.fields and _ends_in(where, layout.fields[name])]
+    return bool(reading) and all(
+        amounts.is_same(name, _bare(text), layout.units, said)
+        for layout in reading
+        for text, said in ((old, change.old), (new, change.new))
+    )
+
+
+def _ends_in(where: str, key: str) -> bool:
+    return where == key or where.endswith(f".{key}")
 
 
 def _bare(text: str) -> str:

@@ -73,6 +73,14 @@ def meant(name: PoolField, text: str, unit: FieldUnit) -> Decimal | None:
     return amount
 
 
+def is_same(name: PoolField, text: str, units: Mapping[PoolField, FieldUnit], said: str) -> bool:
+    """True where a file's text means exactly what a finding says: `8Gi` is 8192 of memory_mib; what is no amount equals nothing."""
+    if name not in AMOUNTS:
+        return text == said
+    amount = meant(name, text, unit_of(name, units))
+    return amount is not None and amount == wanted(name, said)
+
+
 def _is_possible(name: PoolField, amount: Decimal) -> bool:
     """Kubernetes holds no part of a millicore, of a byte, or of a GPU."""
     smallest = amount * 1000 if is_cpu(name) else amount
