@@ -20,7 +20,7 @@ EKS = "clusters/eks.yaml"
 FILES = {
     EKS: b"name: training\ncount: 6\n# a\n# b\n# c\n# d\nowner: ml\n",
     "clusters/gke.yaml": b"name: serving\n",
-    "CODEOWNERS": b"/.trimtab/ @acme/platform\n",
+    "CODEOWNERS": b"/.trimtab/ @acme/platform\n/.github/ @acme/platform\n/CODEOWNERS @acme/platform\n",
     ".trimtab/policy.yaml": b"rules: []\n",
 }
 FOUR = FILES[EKS].replace(b"6", b"4")
@@ -122,6 +122,25 @@ def test_the_gates_answer_is_one_check_that_is_written_over(world: GitHubWorld) 
     assert (check.name, check.by, check.conclusion, check.summary) == ("trimtab/gate", "trimtab-gate[bot]", "success", "success")
     writes = [request for request in world.requests if "check-runs" in request.path and request.is_write]
     assert [(request.method, request.credential) for request in writes] == [("POST", "gate"), ("PATCH", "gate"), ("PATCH", "gate")]
+
+
+def test_checks_beyond_the_first_hundred_count_too(world: GitHubWorld) -> None:
+    """A repo with a large matrix of jobs could otherwise never be merged, or merged beside a red one."""
+    pull = opened(world)
+    for n in range(230):
+        world.set_status(pull.head, f"matrix/{n}", "failure" if n == 229 else "success")
+
+    found = ours(world).checks(REPO, pull.head)
+
+    assert len(found) == 230
+    assert [check.name for check in found if check.conclusion == "failure"] == ["matrix/229"]
+
+
+def test_an_issue_of_ours_is_found_where_githubs_own_filter_finds_none_of_an_apps(world: GitHubWorld) -> None:
+    """Enterprise Cloud does not know an App's login there; an issue that is not found is opened a second time."""
+    made = ours(world).open_issue(REPO, title="Pending", body="nonce n1")
+
+    assert [issue.number for issue in ours(world).issues(REPO)] == [made.number]
 
 
 def test_a_yes_can_be_taken_back_to_waiting(world: GitHubWorld) -> None:
@@ -285,6 +304,21 @@ def test_a_base_that_moves_between_the_last_look_and_the_merge_is_caught_by_stri
     assert isinstance(answer, MergeRefused), answer
     assert answer.reason == "checks"
     assert world.bytes_of(str(world.head("main")), EKS) == moved
+
+
+@pytest.mark.security(19)
+def test_a_pull_request_that_was_turned_to_another_branch_is_not_merged_into_it(world: GitHubWorld) -> None:
+    """The head that was reviewed would land where nobody reviewed it: the base's history may hold all that was looked at."""
+    pull = opened(world)
+    git = world.repo.git
+    git.run("update-ref", "refs/heads/release", str(git.head("main")))
+    world.repo.pull(pull.number).base_ref = "release"
+
+    answer = merged(world, pull)
+
+    assert isinstance(answer, MergeRefused)
+    assert (answer.reason, "into release now" in answer.detail) == ("not-allowed", True)
+    assert git.head("release") == pull.base
 
 
 @pytest.mark.parametrize(("method", "parents"), [("merge", 2), ("squash", 1), ("rebase", 1)])

@@ -308,7 +308,6 @@ def test_a_push_between_the_last_look_and_the_replacement_stays(world: GitLabWor
     assert theirs == [world.head(BRANCH)]
 
 
-@pytest.mark.security(9)
 def test_a_branch_that_only_others_may_push_to_is_refused_with_the_reason(world: GitLabWorld) -> None:
     world.project.protections.append(Protection(9, "trimtab/*", pushers=(world.user(OWNER).id,)))
 

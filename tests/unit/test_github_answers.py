@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from trimtab.adapters.github.answers import checks_of, commit_of, comparison_of, login_of, repo_of, reviews_of
+from trimtab.adapters.github.memory import MOST_FILES, Memory
 from trimtab.errors import Upstream
 
 US = "trimtab-writer[bot]"
@@ -71,6 +72,13 @@ def test_a_comment_takes_no_opinion_back() -> None:
     assert {review.login: review.state for review in found} == {"a": "changes-requested", "b": "commented"}
 
 
+def test_an_approval_that_was_given_again_and_then_dismissed_is_dismissed() -> None:
+    """Whichever of its two lists GitHub leaves a dismissed review out of, the older approval is not the newest."""
+    found = reviews_of(_page(_review("a", "APPROVED")), _page(_review("a", "DISMISSED")))
+
+    assert [review.state for review in found] == ["dismissed"]
+
+
 def test_more_reviews_than_a_page_are_not_taken_for_all() -> None:
     with pytest.raises(Upstream, match="100 people"):
         reviews_of(_page(more=True), _page())
@@ -109,3 +117,13 @@ def test_three_hundred_files_may_be_more() -> None:
 def test_an_answer_of_another_shape_is_githubs_failure() -> None:
     with pytest.raises(Upstream, match="cannot be read"):
         repo_of({"id": "R_1"})
+
+
+def test_large_trees_push_each_other_out_of_memory() -> None:
+    """A warm function sees a new tree with every commit of the base; two hundred large ones are more than it has room for."""
+    memory = Memory()
+    for n in range(5):
+        memory.fixed(n, lambda: dict.fromkeys(range(MOST_FILES // 2)))
+    again = [memory.fixed(n, dict[int, None]) for n in (4, 3, 2)]
+
+    assert [len(tree) for tree in again] == [MOST_FILES // 2, MOST_FILES // 2, 0]

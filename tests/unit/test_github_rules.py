@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from trimtab.adapters.github.rules import Read, owners_of, rules_of
+from trimtab.adapters.github.rules import Read, rules_of
+from trimtab.policy.codeowners import owners_of
 
 WRITER, GATE = 11, 22
 CHECKS = {
@@ -23,7 +24,7 @@ GOOD = Read(
     rules=(CHECKS, REVIEWS),
     own_rules=GUARDS,
     rulesets={1: {"name": "main", "current_user_can_bypass": "never"}, 2: OURS},
-    codeowners=b"* @acme/all\n/.trimtab/ @acme/platform\n",
+    codeowners=("CODEOWNERS", b"* @acme/all\n/.trimtab/ @acme/platform\n"),
     codeowners_errors=0,
     writer_app=WRITER,
     gate_app=GATE,
@@ -98,8 +99,11 @@ def test_a_moved_base_is_caught_by_strict_checks_or_a_queue_and_by_nothing_else(
     ("read", "problem"),
     [
         (replace(GOOD, codeowners=None, codeowners_errors=None), "no CODEOWNERS file"),
-        (replace(GOOD, codeowners=b"/clusters/ @acme/all\n"), "names no owner"),
-        (replace(GOOD, codeowners=b"/.trimtab/ @acme/platform\n*.yaml\n"), "names no owner"),
+        (replace(GOOD, codeowners=("CODEOWNERS", b"/clusters/ @acme/all\n")), "names no owner"),
+        (replace(GOOD, codeowners=("CODEOWNERS", b"* @acme/platform\n*.yaml\n")), "names no owner of .trimtab/"),
+        (replace(GOOD, codeowners=("CODEOWNERS", b"* @acme/platform\n*.csv\n")), "names no owner of .trimtab/"),
+        (replace(GOOD, codeowners=("CODEOWNERS", b"/.trimtab/ @acme/platform\n")), "no owner of .github/CODEOWNERS, CODEOWNERS, so"),
+        (replace(GOOD, codeowners=("CODEOWNERS", b"* @acme/platform\n/.github/\n")), "no owner of .github/CODEOWNERS, so"),
         (replace(GOOD, codeowners_errors=None), "not told"),
         (replace(GOOD, codeowners_errors=2), "2 errors"),
         (replace(GOOD, rules=(CHECKS,)), "not required"),
@@ -149,11 +153,18 @@ def test_our_branches_are_guarded_where_the_writer_alone_may_make_and_move_them(
     ],
 )
 def test_codeowners_patterns_are_read_as_github_reads_them(pattern: str, path: str, is_taken: bool) -> None:
-    assert bool(owners_of([f"{pattern} @acme/platform"], path)) is is_taken
+    assert bool(owners_of(f"{pattern} @acme/platform\n".encode(), path, "github")) is is_taken
 
 
 def test_the_last_line_that_takes_a_path_owns_it() -> None:
-    lines = ["* @acme/all", "/.trimtab/ @acme/platform # who decides", "# comment", "/.trimtab/notes.md"]
+    content = b"* @acme/all\n/.trimtab/ @acme/platform # who decides\n# comment\n/.trimtab/notes.md\n"
 
-    assert owners_of(lines, ".trimtab/policy.yaml") == ("@acme/platform",)
-    assert owners_of(lines, ".trimtab/notes.md") == ()
+    assert owners_of(content, ".trimtab/policy.yaml", "github") == ("@acme/platform",)
+    assert owners_of(content, ".trimtab/notes.md", "github") == ()
+
+
+def test_a_hostile_pattern_in_codeowners_costs_no_time() -> None:
+    """Whoever can write that file could otherwise keep every merge busy until it is killed."""
+    hostile = b"/.trimtab/" + b"**" * 60 + b"x @acme/platform\n"
+
+    assert not rules_of(replace(GOOD, codeowners=("CODEOWNERS", hostile))).protects_config

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from trimtab.adapters.gitlab.protection import Seen, forge_rules, matches, owns
-from trimtab.adapters.gitlab.protocol import ApprovalSettings, Level, Project, Protection, User, parsed
+from trimtab.adapters.gitlab.protocol import ApprovalRule, ApprovalSettings, Level, Project, Protection, User, parsed
 
 WRITER, MERGER = User(id=7, username="project_3_bot_w"), User(id=8, username="project_3_bot_m")
 NO_ONE, MAINTAINERS = Level(access_level=0), Level(access_level=40)
@@ -56,6 +56,7 @@ def test_a_project_that_is_closed_to_all_but_the_merger_may_merge_by_itself() ->
     [
         {"merger": None},
         {"protections": None},
+        {"protections": (MAIN.model_copy(update={"push_access_levels": ()}), OURS)},
         {"protections": (OURS,)},
         {"protections": (MAIN.model_copy(update={"push_access_levels": (MAINTAINERS,)}), OURS)},
         {"protections": (MAIN.model_copy(update={"merge_access_levels": (MAINTAINERS,)}), OURS)},
@@ -91,6 +92,7 @@ def test_only_a_fast_forward_or_a_train_catches_a_moved_base(method: str, train:
         {"protections": (MAIN.model_copy(update={"push_access_levels": (Level(access_level=40, deploy_key_id=1),)}), OURS)},
         {"protections": (MAIN.model_copy(update={"allow_force_push": True}), OURS)},
         {"protections": (MAIN.model_copy(update={"merge_access_levels": (Level(access_level=30),)}), OURS)},
+        {"protections": (MAIN.model_copy(update={"merge_access_levels": (Level(access_level=40, user_id=8), Level())}), OURS)},
         {"project": PROJECT.model_copy(update={"permissions": None})},
     ],
 )
@@ -105,6 +107,7 @@ def test_a_token_that_can_do_more_than_its_part_bypasses(changed: dict[str, obje
         (None, None),
         ((MAIN,), False),
         ((OURS,), True),
+        ((OURS.model_copy(update={"push_access_levels": ()}),), False),
         ((OURS.model_copy(update={"push_access_levels": (Level(access_level=30),)}),), False),
         ((OURS.model_copy(update={"merge_access_levels": (MAINTAINERS,)}),), False),
         ((OURS, Protection(name="trimtab/training*", push_access_levels=(MAINTAINERS,))), False),
@@ -117,6 +120,42 @@ def test_our_branches_are_guarded_only_where_the_writer_alone_gets_in(
     protections: tuple[Protection, ...] | None, guarded: bool | None
 ) -> None:
     assert forge_rules(replace(SEEN, protections=protections)).guards_our_branches is guarded
+
+
+@pytest.mark.security(3)
+def test_config_is_not_protected_where_the_rule_names_nobody_who_may_not_push() -> None:
+    assert forge_rules(SEEN).protects_config
+    assert not forge_rules(replace(SEEN, protections=(MAIN.model_copy(update={"push_access_levels": ()}), OURS))).protects_config
+
+
+@pytest.mark.parametrize(
+    ("rule", "asks"),
+    [
+        ({}, True),
+        ({"protected_branches": [{"name": "main"}]}, True),
+        ({"protected_branches": [{"name": "release/*"}]}, False),
+        ({"protected_branches": [{"name": "release/*"}], "applies_to_all_protected_branches": True}, True),
+        ({"approvals_required": 0}, False),
+    ],
+)
+def test_a_review_is_asked_for_where_a_rule_is_for_that_branch(rule: dict[str, object], asks: bool) -> None:
+    rules = parsed(list[ApprovalRule], [{"approvals_required": 1, **rule}], "rules")
+
+    assert forge_rules(replace(SEEN, approval_rules=rules, code_owners=None)).requires_review is asks
+
+
+@pytest.mark.parametrize(
+    ("login", "looks"),
+    [
+        ("project_3_bot_4ffca233d8298ea1", True),
+        ("group_12_bot_4ffca233d8298ea1", True),
+        ("service_account_group_12_4ffca2", True),
+        ("project_abbott", False),
+        ("group_robot", False),
+    ],
+)
+def test_a_person_with_bot_in_their_name_is_a_person(login: str, looks: bool) -> None:
+    assert User(id=1, username=login).looks_like_bot is looks
 
 
 @pytest.mark.security(8)

@@ -76,7 +76,10 @@ def test_a_hook_that_says_no_is_quoted(bare: Bare) -> None:
     assert push.outcome(answer, BRANCH) == "pre-receive hook declined: You are not allowed to force push."
 
 
-@pytest.mark.parametrize("answer", [b"", b"<html>", b"0000", b"zzzz", b"000eunpack ok\n0000", b"0011\x01000eunpack", b"ffff"])
+_CUT_OFF = b"000eunpack ok\n0099ok refs/heads/" + BRANCH.encode()
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"0000", b"zzzz", b"000eunpack ok\n0000", b"0011\x01000eunpack", b"ffff", _CUT_OFF])
 def test_an_answer_that_says_nothing_of_the_branch_is_no_success(answer: bytes) -> None:
     with pytest.raises(Upstream):
         push.outcome(answer, BRANCH)

@@ -113,7 +113,7 @@ def test_an_answer_that_is_not_as_described_is_noted_too(world: GitLabWorld) -> 
     assert any("archived: 'yes' is not boolean" in each for each in world.violations)
 
 
-def test_every_operation_outside_the_description_names_the_page_it_was_checked_against() -> None:
+def test_every_operation_outside_the_description_names_the_page_that_is_about_it() -> None:
     pages = {node["externalDocs"]["url"] for methods in PATHS.values() for node in methods.values()}
 
     assert all(page.startswith("https://docs.gitlab.com/api/") and page.endswith("/") for page in pages)

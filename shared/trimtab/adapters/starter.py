@@ -37,7 +37,8 @@ _GITLAB = """\
    The merger, role Maintainer, merges and does no more   -> TRIMTAB_GITLAB_MERGER_TOKEN, in the function `merge` and nowhere else
    A webhook to https://<your receive address>/gitlab with a signing token, for: push, merge request, pipeline events
                                                           -> TRIMTAB_GITLAB_WEBHOOK_SECRET
-   If plans are to be comments: a third token, role Reporter, as the masked CI/CD variable PLAN_COMMENT_TOKEN.
+   If plans are to be comments: a third token, role Reporter, as the masked CI/CD variable PLAN_COMMENT_TOKEN; its user as plan_author in
+     .trimtab/config.yaml. If not, take plan_author out there: every change would wait for a plan that nobody posts.
 
 2. GitLab, a maintainer of the project: settings.
    Protected branches: main (allowed to push: no one; allowed to merge: Maintainers; code owner approval required where your tier has it),
@@ -46,7 +47,11 @@ _GITLAB = """\
    Approvals: prevent approval by author, prevent approvals by users who add commits, remove all approvals when commits are added.
      Without these three no approval counts here, and nothing is merged by itself.
    CI/CD variables: TERRAFORM_IMAGE (by digest), PALETTE_PROJECT, STATE_BUCKET, AWS_REGION, PLAN_ROLE_ARN, PALETTE_READ_API_KEY (masked);
-     protected and for the environment `production` only: APPLY_ROLE_ARN, PALETTE_API_KEY."""
+     protected and for the environment `production` only: APPLY_ROLE_ARN, PALETTE_API_KEY.
+   The environment `production`: protected, Maintainers deploy. Protected variables reach every protected branch, trimtab/* too, and a
+     branch can change .gitlab-ci.yml; where your tier protects no environments, keep that file in a project of its own (CI/CD
+     configuration file).
+   Pipelines of forks never run in this project: ci_allow_fork_pipelines_to_run_in_parent_project is off."""
 
 _EVERYWHERE = """\
 3. Palette, a tenant administrator:

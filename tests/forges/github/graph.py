@@ -268,6 +268,8 @@ def _pulls(f: Field) -> Any:
 def _issues(f: Field) -> Any:
     f.asked.actor.need(f.repo, "issues")
     by = (f.arguments.get("filterBy") or {}).get("createdBy")
+    if (by or "").endswith("[bot]"):
+        return _connection([], f.arguments)  # what GitHub Enterprise Cloud says of an App's
     states = [state.lower() for state in f.arguments.get("states") or ("OPEN", "CLOSED")]
     found = [i for i in f.repo.issues.values() if not isinstance(i, Pull) and i.state in states and by in (None, i.author.login)]
     return _connection(map(_issue, _ordered(found, f.arguments)), f.arguments)

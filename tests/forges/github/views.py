@@ -310,7 +310,7 @@ class Views:
             "name": name,
             "color": "ededed",
             "default": False,
-            "description": None,
+            "description": "",
             "url": f"{self.url(repo)}/labels/{name}",
         }
 

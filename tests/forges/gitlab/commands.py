@@ -41,8 +41,9 @@ def commands_in(text: str) -> list[tuple[str, str]]:
 
 
 def without_commands(text: str) -> str:
-    """What is left of a text: GitLab takes the commands out."""
-    return "\n".join(line for line in text.split("\n") if not _COMMAND.fullmatch(line)).strip() if commands_in(text) else text
+    """What is left of a text: GitLab takes out the commands, every carriage return, and the blanks at its end."""
+    lines = text.replace("\r", "").split("\n")
+    return "\n".join(line for line in lines if not (commands_in(text) and _COMMAND.fullmatch(line))).rstrip()
 
 
 def closed_by(text: str) -> list[int]:

@@ -1,10 +1,12 @@
-"""How `openapi.json` was made: GitLab's own description of its API, trimmed to the operations that Trimtab or its test server know.
+"""How `openapi.json` was made: a description of GitLab's API, trimmed to the operations that Trimtab or its test server know.
 
-    python tests/forges/gitlab/extract.py openapi_v2.yaml
+    python tests/forges/gitlab/extract.py gitlab-openapi.yaml
 
-The description is `doc/api/openapi/openapi_v2.yaml` of GitLab, which its own tasks generate from the code of the API; the copy is of July
-2026. What is under `doc/` in GitLab has the licence CC BY-SA 4.0. Left out is what is for people (descriptions, examples), and every other
-operation; nothing is changed. Operations that it lacks stand in `uncovered.py`.
+The description was not taken from GitLab itself. It is `.sdk/def/gitlab-openapi.yaml` of github.com/voxgig-sdk/gitlab-sdk at commit
+83a37da5b16ad703da3a07fdca2d822e77d476e7 (the file is there since 8 July 2026; that repository is MIT, Copyright (c) 2026 Voxgig). By its
+own head it is what `bin/rake gitlab:openapi:generate` of GitLab writes, which GitLab keeps as `doc/api/openapi/openapi_v2.yaml`, under
+CC BY-SA 4.0 as all of its `doc/`. It says "v4" and no version of GitLab; nobody compared it with a copy of GitLab's. Left out is what is
+for people (descriptions, examples), and every other operation; nothing is changed. Operations that it lacks stand in `uncovered.py`.
 """
 
 import json

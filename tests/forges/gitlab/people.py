@@ -162,6 +162,9 @@ def _events(call: Call) -> Answer:
     """What was pushed, newest first; GitLab itself writes who it was."""
     user = call.values.get("id", str(call.user.id)) if call.named is None else None
     rows = [push for project in call.site.projects if call.named in (None, project) for push in project.pushes]
+    if call.site.late_events:
+        call.site.late_events -= 1
+        rows = rows[:-1]
     rows = [push for push in rows if user is None or user in (str(push.user.id), push.user.username)]
     wanted = call.one("action")
     rows = [push for push in rows if not wanted or wanted == "pushed"]

@@ -258,6 +258,8 @@ class Site:
     projects: list[Project] = field(default_factory=list)
     lag: tuple[int, int] = (1, 1)
     """Requests of anybody until a new merge request is prepared, and until the mergeability of a changed one is known."""
+    late_events: int = 0
+    """So many reads of events do not show the newest push yet: GitLab writes it down in a job of its own."""
     fired: list[str] = field(default_factory=list)
     """Commands, mentions and closing words that acted: "/merge by trimtab in !1"."""
     told: list[Callable[[str, Project, User, dict[str, object]], None]] = field(default_factory=list)

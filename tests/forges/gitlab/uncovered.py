@@ -1,4 +1,6 @@
-"""The operations that GitLab's description does not cover, each with the page of GitLab's documentation that it was checked against.
+"""The operations that the description does not cover, each with the page of GitLab's documentation that is about it.
+
+Not verified word by word: older copies of these pages were read, and of users one that is from before `bot` was in it.
 
 The form is the description's own, so that both are read alike. `MISTAKES` is what the description gets wrong about itself.
 """
@@ -77,7 +79,7 @@ PATHS: dict[str, dict[str, Any]] = {
     "/users": {"get": _operation("users/", "200", _list(_USER), {**_PAGE, "username": _TEXT, "search": _TEXT})},
     "/users/{id}": {"get": _operation("users/", "200", _ME)},
     "/projects/{id}/approvals": {
-        "get": _operation("merge_request_approval_settings/", "200", _APPROVAL_SETTINGS),
+        "get": _operation("merge_request_approvals/", "200", _APPROVAL_SETTINGS),
     },
     "/projects/{id}/approval_rules": {"get": _operation("merge_request_approvals/", "200", _list(_RULE), _PAGE)},
     "/projects/{id}/labels": {
@@ -108,7 +110,7 @@ MISTAKES: dict[str, str] = {
     "postApiV4ProjectsIdRepositoryCommits.actions[].previous_path": "wanted for move only (commits/)",
     "postApiV4ProjectsIdRepositoryCommits.actions[].execute_filemode": "wanted for chmod only (commits/)",
 }
-"""Keys that the description calls required and GitLab does not, with the page that says so."""
+"""Keys that the description calls required and GitLab does not, with the page that is about them."""
 
 PAGED = ("page", "per_page")
 """Every list is paged, also where the description forgets it (rest/#pagination)."""

@@ -163,7 +163,10 @@ def reviews_of(opinions: Node, latest: Node) -> tuple[Review, ...]:
     """The newest review of each person; a comment takes no opinion back. Raises Upstream where there are too many to read."""
     if opinions["pageInfo"]["hasNextPage"] or latest["pageInfo"]["hasNextPage"]:
         raise Upstream("GitHub: more than 100 people reviewed; a person must look")
-    found = {review.login: review for review in (*_reviews_in(latest), *_reviews_in(opinions))}
+    found = {review.login: review for review in _reviews_in(latest)}
+    for review in _reviews_in(opinions):
+        if review.login not in found or found[review.login].state == "commented":
+            found[review.login] = review
     return tuple(found.values())
 
 
@@ -208,13 +211,16 @@ _CONCLUSIONS: Mapping[str, Literal["success", "failure", "pending", "neutral"]] 
 
 @told
 def checks_of(rollup: Node | None) -> tuple[Check, ...] | None:
-    """Check runs by their App, statuses by who set them; the newest of each name. None = there are more than one page holds."""
+    """The newest checks of a first page. None = there are more than it holds."""
     if rollup is None:
         return ()
-    if rollup["contexts"]["pageInfo"]["hasNextPage"]:
-        return None
+    return None if rollup["contexts"]["pageInfo"]["hasNextPage"] else newest_checks(_nodes(rollup["contexts"]))
+
+
+def newest_checks(nodes: Iterable[Node]) -> tuple[Check, ...]:
+    """Check runs by their App, statuses by who set them; the newest of each name."""
     newest: dict[tuple[str, str], tuple[int, Check]] = {}
-    for node in _nodes(rollup["contexts"]):
+    for node in nodes:
         order, check = _check_of(node)
         key = (check.name, check.by)
         if key not in newest or newest[key][0] <= order:

@@ -27,7 +27,8 @@ class Gate:
         if self.caller is None:
             raise Refused(f"check {name}: this function holds no key of the gate App; only `merge` publishes checks")
         place = f"/repos/{self.reader.repo(repo).name}"
-        query = {"check_name": name, "app_id": self.app, "filter": "latest"}
+        # All of them: GitHub's own `latest` goes by when a run was completed, and one that waits was not.
+        query = {"check_name": name, "app_id": self.app, "filter": "all", "per_page": 100}
         run = _newest(self.caller.get(f"{place}/commits/{commit}/check-runs", query))
         body = {"name": name, **_status(conclusion), "output": {"title": _TITLES[conclusion], "summary": summary}}
         if run is not None and _is_same(run, body):

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -10,6 +10,8 @@ from trimtab.adapters.github.answers import Repo
 
 T = TypeVar("T")
 MOST_FIXED = 200
+MOST_FILES = 300_000
+"""Files in all the trees together: some 100 MB."""
 MOST_BYTES = 64_000_000
 
 
@@ -19,6 +21,7 @@ class Memory:
 
     _moving: dict[Hashable, Any] = field(default_factory=dict)
     _fixed: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
+    _files: int = 0
     _blobs: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
     _bytes: int = 0
     _none_open: set[tuple[str, str]] = field(default_factory=set)
@@ -65,9 +68,10 @@ class Memory:
                 return found
         value = read()
         with self._lock:
+            self._files += _size(value) - _size(self._fixed.get(key))
             self._fixed[key] = value
-            while len(self._fixed) > MOST_FIXED:
-                self._fixed.popitem(last=False)
+            while len(self._fixed) > 1 and (len(self._fixed) > MOST_FIXED or self._files > MOST_FILES):
+                self._files -= _size(self._fixed.popitem(last=False)[1])
         return value
 
     def blob(self, oid: str) -> bytes | None:
@@ -109,3 +113,8 @@ class Memory:
     def keep_label(self, repo: str, name: str, node: str) -> None:
         """Remember it."""
         self._labels[repo, name] = node
+
+
+def _size(value: object) -> int:
+    """Of a tree its files; what else is kept is small."""
+    return len(value) if isinstance(value, Mapping) else 0

@@ -42,6 +42,9 @@ class Merging:
     def _refusal(self, repo: str, pull: PullRequest, head: CommitSha, base: CommitSha) -> MergeRefused | None:
         if pull.state != "open":
             return _no("not-open", f"pull request {pull.number} is {pull.state}")
+        branch = self.reader.settings_of(repo).branch
+        if pull.base_ref != branch:
+            return _no("not-allowed", f"pull request {pull.number} goes into {pull.base_ref} now, not into {branch}")
         if pull.head != head:
             return _no("head-moved", f"the head is {pull.head}, reviewed was {head}")
         if pull.is_draft or pull.is_from_fork:

@@ -41,7 +41,7 @@ class Protection:
                 },
                 update_rule=ref.get("refUpdateRule"),
                 protection=ref.get("branchProtectionRule"),
-                codeowners=next((files[path] for path in rules.CODEOWNERS if path in files), None),
+                codeowners=next(((path, files[path]) for path in rules.CODEOWNERS if path in files), None),
                 codeowners_errors=self._codeowners_errors(known.name, base) if files else None,
                 writer_app=self.writer_app,
                 gate_app=self.gate_app,

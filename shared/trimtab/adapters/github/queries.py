@@ -13,14 +13,12 @@ fragment Brief on PullRequest {
 """
 
 _CONTEXTS = """
-fragment Contexts on StatusCheckRollup {
-  contexts(first: 100) {
-    pageInfo { hasNextPage }
-    nodes {
-      __typename
-      ... on CheckRun { databaseId name status conclusion title summary url checkSuite { app { databaseId slug } } }
-      ... on StatusContext { context state description targetUrl creator { __typename login } }
-    }
+fragment Contexts on StatusCheckRollupContextConnection {
+  pageInfo { hasNextPage endCursor }
+  nodes {
+    __typename
+    ... on CheckRun { databaseId name status conclusion title summary url checkSuite { app { databaseId slug } } }
+    ... on StatusContext { context state description targetUrl creator { __typename login } }
   }
 }
 """
@@ -35,7 +33,7 @@ fragment Full on PullRequest {
   latestReviews(first: 100) { ...Reviews }
   latestOpinionatedReviews(first: 100) { ...Reviews }
   comments(first: 100) { pageInfo { hasNextPage endCursor } nodes { author { __typename login } body createdAt } }
-  statusCheckRollup { ...Contexts }
+  statusCheckRollup { contexts(first: 100) { ...Contexts } }
 }
 """
 
@@ -105,9 +103,9 @@ CHECKS = (
     REPO
     + _CONTEXTS
     + """
-query Checks($owner: String!, $name: String!, $oid: GitObjectID!) {
+query Checks($owner: String!, $name: String!, $oid: GitObjectID!, $after: String) {
   repository(owner: $owner, name: $name) {
-    ...Repo object(oid: $oid) { ... on Commit { statusCheckRollup { ...Contexts } } }
+    ...Repo object(oid: $oid) { ... on Commit { statusCheckRollup { contexts(first: 100, after: $after) { ...Contexts } } } }
   }
 }
 """
@@ -116,10 +114,10 @@ query Checks($owner: String!, $name: String!, $oid: GitObjectID!) {
 ISSUES = (
     REPO
     + """
-query Issues($owner: String!, $name: String!, $login: String!, $after: String) {
+query Issues($owner: String!, $name: String!, $after: String) {
   repository(owner: $owner, name: $name) {
     ...Repo
-    issues(filterBy: {createdBy: $login}, first: 100, after: $after, orderBy: {field: CREATED_AT, direction: ASC}) {
+    issues(first: 100, after: $after, orderBy: {field: CREATED_AT, direction: ASC}) {
       pageInfo { hasNextPage endCursor } nodes { number url title body state author { __typename login } }
     }
   }

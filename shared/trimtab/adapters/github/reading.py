@@ -129,10 +129,7 @@ class Reader:
     @told
     def _read_pull(self, repo: str, number: int) -> Pull:
         held = self.memory.held()
-        try:
-            node = self.repository(repo, queries.PULL, {"number": number})["pullRequest"]
-        except Denied as error:
-            raise Refused(f"no pull request {number} in {repo!r}: {error.detail}") from None
+        node = self.repository(repo, queries.PULL, {"number": number})["pullRequest"]
         if not node:
             raise Refused(f"no pull request {number} in {repo!r}")
         return self.know(repo, answers.pull_of(node, repo), held)
@@ -166,11 +163,19 @@ class Reader:
 
     @told
     def _checks(self, repo: str, commit: CommitSha) -> tuple[Check, ...]:
-        node = self.repository(repo, queries.CHECKS, {"oid": commit})["object"]
-        found = answers.checks_of((node or {}).get("statusCheckRollup"))
-        if found is None:
-            raise Upstream(f"GitHub: more than 100 checks on {commit[:10]} of {repo!r}; a person must look")
-        return found
+        found: list[Mapping[str, Any]] = []
+        after = None
+        for _ in range(_PAGES):
+            node = self.repository(repo, queries.CHECKS, {"oid": commit, "after": after})["object"]
+            rollup = (node or {}).get("statusCheckRollup")
+            if not rollup:
+                return answers.newest_checks(found)
+            page = rollup["contexts"]
+            found += [check for check in page["nodes"] if check]
+            if not page["pageInfo"]["hasNextPage"]:
+                return answers.newest_checks(found)
+            after = page["pageInfo"]["endCursor"]
+        raise Upstream(f"GitHub: more than {100 * _PAGES} checks on {commit[:10]} of {repo!r}; a person must look")
 
     def open_pulls(self, repo: str) -> tuple[PullRequest, ...]:
         """Every open pull request, whoever opened it."""
@@ -181,8 +186,8 @@ class Reader:
         return self.memory.moving(("open", repo), read)
 
     def issues(self, repo: str) -> tuple[Issue, ...]:
-        """The issues that we opened."""
-        nodes = self.pages(repo, queries.ISSUES, "issues", {"login": self.login})
+        """The issues that we opened; found among all, for GitHub's own filter finds none of an App's everywhere (Enterprise Cloud)."""
+        nodes = self.pages(repo, queries.ISSUES, "issues", {})
         return tuple(answers.issue_of(node) for node in nodes if answers.login_of(node["author"]) == self.login)
 
     @told

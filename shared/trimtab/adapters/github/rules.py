@@ -1,18 +1,18 @@
 """What a repository's rulesets, classic protection and CODEOWNERS do to a merge. What cannot be read is never fine. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from trimtab.adapters.github.reading import OURS
+from trimtab.policy.codeowners import PLACES, owners_of
+from trimtab.policy.rules import FILES, OPTIONAL
 from trimtab.records import ForgeRules
 
 PROBE = "trimtab/probe"
 """A branch name that stands for all of ours when GitHub is asked which rules hold."""
 CHECK = "trimtab/gate"
-CODEOWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
-_CONFIG = (".trimtab/config.yaml", ".trimtab/policy.yaml", ".trimtab/owners.yaml")
+CODEOWNERS = PLACES["github"]
 Rule = Mapping[str, Any]
 
 
@@ -29,7 +29,8 @@ class Read:
     """What everybody may see of classic protection."""
     protection: Mapping[str, Any] | None = None
     """What an administrator may see of it."""
-    codeowners: bytes | None = None
+    codeowners: tuple[str, bytes] | None = None
+    """Where it is and what it says: the first that is there counts."""
     codeowners_errors: int | None = None
     writer_app: int
     gate_app: int | None
@@ -158,28 +159,13 @@ def _config_problem(read: Read) -> str:
         return "a code owner's review is not required, so .trimtab/ is anybody's to change"
     if read.codeowners is None:
         return "there is no CODEOWNERS file, so nobody must review .trimtab/"
-    lines = read.codeowners.decode("utf-8", "replace").splitlines()
-    if not all(owners_of(lines, path) for path in _CONFIG):
+    place, content = read.codeowners
+    if not all(owners_of(content, path, "github") for path in (*FILES, *OPTIONAL)):
         return "CODEOWNERS names no owner of .trimtab/"
+    # Whoever may change that file, or put one where GitHub looks first, may take the owners away and then change the rest.
+    free = [other for other in CODEOWNERS[: CODEOWNERS.index(place) + 1] if not owners_of(content, other, "github")]
+    if free:
+        return f"CODEOWNERS names no owner of {', '.join(free)}, so whoever changes that may change .trimtab/ next"
     if read.codeowners_errors is None:
         return "whether GitHub can read CODEOWNERS is not told"
     return f"CODEOWNERS has {read.codeowners_errors} errors, and GitHub leaves out such lines" if read.codeowners_errors else ""
-
-
-def owners_of(lines: Iterable[str], path: str) -> tuple[str, ...]:
-    """Owners of a path: those of the last line that takes it, as GitHub reads the file."""
-    found: tuple[str, ...] = ()
-    for line in lines:
-        pattern, *owners = line.split("#", 1)[0].split() or [""]
-        if pattern and _takes(pattern, path):
-            found = tuple(owners)
-    return found
-
-
-def _takes(pattern: str, path: str) -> bool:
-    """A CODEOWNERS pattern: a slash before the end binds it to the root, a name takes what is below it, `docs/*` only what is in it."""
-    is_bound = "/" in pattern.rstrip("/")
-    body = re.escape(pattern.strip("/")).replace(r"\*\*/", "(?:.*/)?").replace(r"\*\*", ".*").replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
-    start = "" if is_bound or pattern.startswith("/") else "(?:.*/)?"
-    end = "/.*" if pattern.endswith("/") else "" if pattern.endswith("/*") else "(?:/.*)?"
-    return re.fullmatch(f"{start}{body}{end}", path) is not None

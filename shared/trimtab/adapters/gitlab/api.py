@@ -23,6 +23,8 @@ PAGES = 500
 """Nothing that is read here has more than this; whoever answers so many is not asked on."""
 LONGEST_WAIT = 20.0
 """Seconds that a read waits in all: a function has minutes, not hours."""
+LARGEST_PUSH = 1 << 18
+"""Bytes of git's answer to a push of two branches; GitLab's is some hundred."""
 _PAUSES = (0.3, 1.0)
 _TOO_MANY = 429
 
@@ -33,6 +35,11 @@ class Rejected(Refused):
     def __init__(self, status: int, text: str, message: str) -> None:
         super().__init__(message)
         self.status, self.text = status, text
+
+    @property
+    def is_absence(self) -> bool:
+        """True where the thing itself is not there; a project that a token may not see says 404 too, and nothing of what is in it."""
+        return self.status == 404 and "project not found" not in self.text.lower()
 
 
 class Limited(Upstream):
@@ -61,35 +68,34 @@ class Api:
         try:
             return self.get(form, path, **query)
         except Rejected as error:
-            if error.status != 404:
+            if not error.is_absence:
                 raise
             return None
 
     def every(self, form: type[T], path: str, /, **query: Any) -> list[T]:
         """All pages of a list. Raises Upstream where it does not end."""
+        found, is_whole = self.first(form, path, PAGES, **query)
+        if not is_whole:
+            raise Upstream(f"{self._host}: {_spoken(path)}: more than {PAGES} pages")
+        return found
+
+    def first(self, form: type[T], path: str, pages: int, /, **query: Any) -> tuple[list[T], bool]:
+        """So many pages of a list at most, and whether that is all of it.
+
+        GitLab takes out of a page what the token may not see, so a short one is the last only where no header says otherwise.
+        """
         found: list[T] = []
-        for page in range(1, PAGES + 1):
+        for page in range(1, pages + 1):
             response = self._read(path, {**query, "per_page": PAGE, "page": page})
             rows = parsed(list[form], self._json(response, path), _spoken(path))  # type: ignore[valid-type]
             found += rows
-            if len(rows) < PAGE or response.headers.get("X-Next-Page") == "":
-                return found
-        raise Upstream(f"{self._host}: {_spoken(path)}: more than {PAGES} pages")
+            if response.headers.get("X-Next-Page", "" if len(rows) < PAGE else "?") == "":
+                return found, True
+        return found, False
 
     def raw(self, path: str, limit: int, /, **query: Any) -> bytes | None:
         """An answer's bytes as they are; None = more than `limit`, which are not read."""
-        response = self._read(path, query, streamed=True)
-        try:
-            found = bytearray()
-            for piece in response.iter_content(1 << 16):
-                found += piece
-                if len(found) > limit:
-                    return None
-        except requests.RequestException as error:
-            raise Upstream(f"{self._host}: {_spoken(path)}: {type(error).__name__}") from None
-        finally:
-            response.close()
-        return bytes(found)
+        return self._bytes(self._read(path, query, streamed=True), path, limit)
 
     def send(self, form: type[T], method: Literal["post", "put"], path: str, body: dict[str, Any]) -> T:
         """One write, sent once. Raises Rejected where GitLab says no, Upstream where nobody knows what became of it."""
@@ -100,11 +106,13 @@ class Api:
         url = f"{self.gitlab.url}/{path}.git/git-receive-pack"
         # A token is the password of any name, and python-gitlab's header means nothing to git.
         response = self.gitlab.session.post(
-            url, data=body, headers={"Content-Type": kind}, auth=("trimtab", self.gitlab.private_token or "")
+            url, data=body, headers={"Content-Type": kind}, auth=("trimtab", self.gitlab.private_token or ""), stream=True
         )
+        content = self._bytes(response, path, LARGEST_PUSH)
         if response.status_code >= 300:
-            raise self._wrong(response.status_code, _text(response.content), "push", path)
-        content: bytes = response.content
+            raise self._wrong(response.status_code, _text(content or b""), "push", path)
+        if content is None:
+            raise Upstream(f"{self._host}: PUSH {path}: more than {LARGEST_PUSH} bytes of answer")
         return content
 
     # ── Calling ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,6 +131,20 @@ class Api:
                     raise
             self.sleep(pause)
         return self._call("get", path, query_data=query, streamed=streamed)
+
+    def _bytes(self, response: requests.Response, path: str, limit: int) -> bytes | None:
+        """A streamed answer's bytes; None = more than `limit`."""
+        try:
+            found = bytearray()
+            for piece in response.iter_content(1 << 16):
+                found += piece
+                if len(found) > limit:
+                    return None
+        except requests.RequestException as error:
+            raise Upstream(f"{self._host}: {_spoken(path)}: {type(error).__name__}") from None
+        finally:
+            response.close()
+        return bytes(found)
 
     def _call(self, method: str, path: str, **more: Any) -> requests.Response:
         self._heard.response = None

@@ -70,7 +70,7 @@ def _folder(repo: Repo, commit: CommitSha, folder: str) -> Mapping[str, str]:
             query = {"path": folder} if folder else {}
             return _regular(repo.writer.every(Entry, repo.path("repository/tree"), ref=commit, **query))
         except Rejected as error:
-            if error.status != 404:
+            if not error.is_absence:
                 raise
             return {}
 
@@ -85,8 +85,10 @@ def _regular(entries: list[Entry]) -> Mapping[str, str]:
 def _blob(repo: Repo, blob: str) -> bytes | None:
     """A blob's bytes; None = it is too large to edit."""
     key = (repo.project.id, "blob", blob)
-    if repo.memory.knows(key):
-        return repo.memory.for_good(key, lambda: b"")
+    is_known, held = repo.memory.known(key)
+    if is_known:
+        found: bytes | None = held
+        return found
     content = repo.writer.raw(repo.path(f"repository/blobs/{blob}/raw"), LARGEST)
     if content is not None and git_blob(content) != blob:
         raise Upstream(f"gitlab: blob {blob}: other bytes arrived than its id says")

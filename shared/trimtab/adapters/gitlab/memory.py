@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 KEPT = 4_000
 """Answers that stay at most; the oldest go first."""
 _Key = tuple[Hashable, ...]
 T = TypeVar("T")
+_NOTHING: Any = object()
 
 
 @dataclass(slots=True)
@@ -27,9 +28,10 @@ class Memory:
 
     def for_good(self, key: _Key, read: Callable[[], T]) -> T:
         """What never changes once it is known; an exception is not kept."""
-        if key in self._lasting:
-            found: T = self._lasting[key]  # type: ignore[assignment]
-            return found
+        is_known, found = self.known(key)
+        if is_known:
+            held: T = found
+            return held
         read_now = read()
         self.keep(key, read_now)
         return read_now
@@ -55,6 +57,11 @@ class Memory:
     def note(self, key: _Key, value: object) -> None:
         """Know for now what a write of ours answered."""
         self._moving[key] = value
+
+    def known(self, key: _Key) -> tuple[bool, Any]:
+        """Whether it is known for good, and what it is: in one look, since another thread's answer may push it out."""
+        found = self._lasting.get(key, _NOTHING)
+        return found is not _NOTHING, found
 
     def knows(self, key: _Key) -> bool:
         """True where it is known for good."""

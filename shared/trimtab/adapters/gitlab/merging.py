@@ -27,11 +27,18 @@ MORE = "(more files than GitLab lists)"
 _PAUSES = (0.5, 1.0, 2.0)
 
 
+class _Conflict(Exception):
+    """It does not merge, as GitLab says now."""
+
+
 # ── What it would change ─────────────────────────────────────────────────────────────────────────────────────────────
 def merge_changes(repo: Repo, base: CommitSha, head: CommitSha) -> Mapping[str, bytes] | None:
-    """Path → bytes; None = it conflicts. Both ends are commits, so what is known once stays."""
+    """Path → bytes; None = it conflicts. Both ends are commits, so what is known once stays.
 
-    def read() -> Mapping[str, bytes] | None:
+    Not so a conflict: that is GitLab's word on the branches as they were when it last looked.
+    """
+
+    def read() -> Mapping[str, bytes]:
         ahead = repo.comparison(base, head)
         if not ahead.commits:
             return {}
@@ -39,7 +46,10 @@ def merge_changes(repo: Repo, base: CommitSha, head: CommitSha) -> Mapping[str, 
             return _bytes(repo, ahead, head)
         return _of_trial_merge(repo, base, head)
 
-    return repo.for_good("changes", base, head, read=read)
+    try:
+        return repo.for_good("changes", base, head, read=read)
+    except _Conflict:
+        return None
 
 
 def _is_on_top(base: CommitSha, ahead: Comparison) -> bool:
@@ -87,11 +97,11 @@ def _name(diff: Diff, contents: Mapping[str, bytes]) -> str:
     return diff.name if is_there else f"{diff.new_path} (not a file that can be edited)"
 
 
-def _of_trial_merge(repo: Repo, base: CommitSha, head: CommitSha) -> Mapping[str, bytes] | None:
+def _of_trial_merge(repo: Repo, base: CommitSha, head: CommitSha) -> Mapping[str, bytes]:
     """From the merge that GitLab itself tried for the merge request of that head."""
     request = _request_of(repo, base, head)
     if request.is_settled and request.conflicts:
-        return None
+        raise _Conflict
     try:
         trial = repo.writer.get(Ref, repo.path(f"merge_requests/{request.iid}/merge_ref")).commit_id
     except Rejected as error:

@@ -59,10 +59,15 @@ def catches_moved_base(project: Project) -> bool:
 # ── The default branch ───────────────────────────────────────────────────────────────────────────────────────────────
 def _only_we_merge(seen: Seen, here: Sequence[Protection]) -> bool:
     """The right to merge is the merger's alone, and nobody may push past it."""
-    if seen.merger is None or not here or any(not level.is_nobody for rule in here for level in rule.push_access_levels):
+    if seen.merger is None or not _is_closed(here):
         return False
     levels = [level for rule in here for level in rule.merge_access_levels if not level.is_nobody]
     return bool(levels) and all(level.user_id == seen.merger.id for level in levels) and _asks_for_pipeline(seen.project)
+
+
+def _is_closed(here: Sequence[Protection]) -> bool:
+    """True where nobody may push; rules that name nobody, not even "no one", say nothing."""
+    return bool(here) and all(rule.push_access_levels and all(level.is_nobody for level in rule.push_access_levels) for rule in here)
 
 
 def _asks_for_pipeline(project: Project) -> bool:
@@ -89,22 +94,28 @@ def _bypasses(seen: Seen, here: Sequence[Protection]) -> Iterator[str]:
 
 
 def _lets(level: Level, user: User, role: int) -> bool:
-    """True where a level lets that user in, or a group that may hold them."""
-    by_role = level.access_level is not None and 0 < level.access_level <= role and level.user_id is None and level.deploy_key_id is None
-    return level.user_id == user.id or level.group_id is not None or by_role
+    """True where a level lets that user in, or may do so: a group may hold them, and of a kind that we do not know nobody knows."""
+    if level.user_id is not None or level.deploy_key_id is not None:
+        return level.user_id == user.id
+    return level.group_id is not None or level.access_level is None or 0 < level.access_level <= role
 
 
 def _requires_review(seen: Seen, here: Sequence[Protection]) -> bool:
-    asked = [rule.approvals_required for rule in seen.approval_rules or ()]
+    asked = [rule.approvals_required for rule in seen.approval_rules or () if _is_for(rule, seen.branch, here)]
     asked += [seen.settings.approvals_before_merge or 0] if seen.settings else []
     return any(asked) or (any(rule.code_owner_approval_required for rule in here) and owns(seen.code_owners or "", ""))
+
+
+def _is_for(rule: ApprovalRule, branch: str, here: Sequence[Protection]) -> bool:
+    """True where an approval rule holds for a branch: for all, for all that are protected, or for this one by name."""
+    by_name = not rule.protected_branches or any(matches(each.name, branch) for each in rule.protected_branches)
+    return bool(here) if rule.applies_to_all_protected_branches else by_name
 
 
 def _protects_config(seen: Seen, here: Sequence[Protection]) -> bool:
     """Code owners are asked on this branch, `.trimtab/` is theirs, and nobody pushes past them."""
     is_asked = any(rule.code_owner_approval_required for rule in here)
-    is_closed = bool(here) and all(level.is_nobody for rule in here for level in rule.push_access_levels)
-    return is_asked and is_closed and owns(seen.code_owners or "", CONFIG)
+    return is_asked and _is_closed(here) and owns(seen.code_owners or "", CONFIG)
 
 
 # ── Our own branches ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -112,7 +123,7 @@ def _guards_our_branches(seen: Seen) -> bool | None:
     """One pattern covers `trimtab/…`, and no pattern that matches such a branch lets anybody in but the writer."""
     if seen.protections is None:
         return None
-    covering = [rule for rule in seen.protections if _covers(rule.name)]
+    covering = [rule for rule in seen.protections if _covers(rule.name) and rule.push_access_levels]
     touching = [rule for rule in seen.protections if _touches(rule.name)]
     levels = [level for rule in touching for level in (*rule.push_access_levels, *rule.merge_access_levels) if not level.is_nobody]
     return bool(covering) and all(level.user_id == seen.writer.id for level in levels)

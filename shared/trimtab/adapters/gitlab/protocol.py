@@ -1,7 +1,8 @@
 """GitLab's answers as typed values, and ours made of them; no I/O. Docs: https://docs.gitlab.com/api/rest/."""
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -17,7 +18,7 @@ NO_COMMIT = CommitSha("0" * 40)
 """What an approval names that proves nothing: it is nobody's head."""
 WAITING = ("unchecked", "checking", "preparing", "approvals_syncing", "cannot_be_merged_recheck")
 """`detailed_merge_status` while GitLab is still working it out."""
-_BOTS = ("project_", "group_", "service_account_")
+_BOT = re.compile(r"(?:project|group)_\d+_bot|service_account_")
 
 
 class _Answer(BaseModel):
@@ -36,8 +37,8 @@ class User(_Answer):
 
     @property
     def looks_like_bot(self) -> bool:
-        """GitLab makes the names of its bots itself; people cannot choose these."""
-        return self.bot is True or (self.username.startswith(_BOTS) and "bot" in self.username) or self.username.startswith(_BOTS[2])
+        """As GitLab names the bots of its access tokens, and its service accounts where nobody chose another name."""
+        return self.bot is True or _BOT.match(self.username) is not None
 
 
 class Member(User):
@@ -81,6 +82,16 @@ class RawCommit(_Answer):
     parent_ids: tuple[CommitSha, ...]
     author_name: str = ""
     committer_name: str = ""
+    committed_date: str | None = None
+
+    @property
+    def day(self) -> date | None:
+        """When it says it was made; None = it says nothing that is a day."""
+        try:
+            said = date.fromisoformat((self.committed_date or "")[:10])
+        except ValueError:
+            return None
+        return said if 2000 < said.year < 3000 else None
 
 
 class Branch(_Answer):
@@ -233,12 +244,6 @@ class ApprovalSettings(_Answer):
         return self.reset_approvals_on_push is True and is_closed_to_authors
 
 
-class ApprovalRule(_Answer):
-    """How many approvals the project asks for."""
-
-    approvals_required: int = 0
-
-
 class Level(_Answer):
     """Who may push or merge: a role, or one user, group or deploy key."""
 
@@ -261,6 +266,15 @@ class Protection(_Answer):
     merge_access_levels: tuple[Level, ...] = ()
     allow_force_push: bool = False
     code_owner_approval_required: bool | None = None
+
+
+class ApprovalRule(_Answer):
+    """How many approvals the project asks for."""
+
+    approvals_required: int = 0
+    protected_branches: tuple[Protection, ...] = ()
+    """Those that it is for; none = all."""
+    applies_to_all_protected_branches: bool = False
 
 
 class Note(_Answer):

@@ -60,6 +60,8 @@ def _lines(text: bytes) -> list[bytes]:
             size = int(text[at : at + 4], 16)
         except ValueError:
             raise Upstream("git push: the answer is not git's") from None
+        if at + size > len(text):
+            raise Upstream("git push: the answer breaks off")
         if size >= 4:
             lines.append(text[at + 4 : at + size])
         at += max(size, 4)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -14,8 +15,12 @@ from trimtab.records import CommitSha
 
 T = TypeVar("T")
 _PAUSES = (0.25, 0.5, 1.0, 2.0)
-_PUSHES = 300
-"""How far back our own pushes are looked through; GitLab lists the newest first."""
+_PUSHES = 3
+"""Pages of our own pushes that are looked through at once; GitLab lists the newest first."""
+_PUSHES_OF_A_DAY = 20
+"""Pages of them around the day that a commit says it is of."""
+_DAYS = 5
+"""So many such days are looked up until all is forgotten; whoever writes commits chooses their days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +106,38 @@ class Repo:
     def is_ours(self, sha: CommitSha) -> bool:
         """True where GitLab says that our token pushed it. Names and mails of a commit are anybody's to choose."""
         key = (self.project.id, "ours", sha)
-        if not self.memory.knows(key):
-            for pushed in self.for_now("pushes", read=self._pushes):
-                self.memory.keep((self.project.id, "ours", pushed), value=True)
+        if self.memory.knows(key) or self.for_now("pushes", read=lambda: self._learn(_PUSHES)):
+            return self.memory.knows(key)
+        # There are more pushes than were looked through, so those of its own day say it.
+        day = self.commit(sha).day
+        days = self.for_now("days", read=set[date])
+        if not self.memory.knows(key) and day is not None and len(days | {day}) <= _DAYS:
+            days.add(day)
+            around = {"after": str(day - timedelta(days=2)), "before": str(day + timedelta(days=2))}
+            self.for_now("pushes of", day, read=lambda: self._learn(_PUSHES_OF_A_DAY, **around))
         return self.memory.knows(key)
 
+    def is_ours_by_now(self, sha: CommitSha) -> bool:
+        """As `is_ours`, with a few seconds' patience: GitLab writes down who pushed a moment after the push."""
+        for pause in _PAUSES:
+            if self.is_ours(sha):
+                return True
+            self.writer.sleep(pause)
+            self.memory.forget()
+        return self.is_ours(sha)
+
     def made(self, sha: CommitSha) -> None:
-        """Our token made this commit, just now."""
+        """Our token pushed this commit."""
         self.memory.keep((self.project.id, "ours", sha), value=True)
 
-    def _pushes(self) -> tuple[CommitSha, ...]:
-        """The commits that our token pushed last."""
-        found: list[Push] = []
-        for page in range(1, _PUSHES // 100 + 1):
-            rows = self.writer.get(list[Push], "/events", action="pushed", per_page=100, page=page)
-            found += rows
-            if len(rows) < 100:
-                break
+    def _learn(self, pages: int, **when: str) -> bool:
+        """Remember what our token pushed as ours; True where that is all there is."""
+        found, is_whole = self.writer.first(Push, "/events", pages, action="pushed", **when)
         here = (push.push_data for push in found if push.project_id == self.project.id and push.push_data)
-        return tuple(CommitSha(each.commit_to) for each in here if each.commit_to and each.ref_type == "branch")
+        for pushed in (each.commit_to for each in here if each.ref_type == "branch"):
+            if pushed:
+                self.made(CommitSha(pushed))
+        return is_whole
 
     def pipelines(self, commit: CommitSha) -> list[Pipeline]:
         """Pipelines on a commit."""

@@ -59,11 +59,12 @@ def commit_files(repo: Repo, branch: str, expected: CommitSha | None, change: Ch
 
 def _is_done(repo: Repo, head: CommitSha, change: Change) -> bool:
     """True where `head` is that very change: one commit on its parent, pushed by our token, with these bytes and no others."""
-    if repo.commit(head).parent_ids != (change.parent,) or not repo.is_ours(head):
+    if repo.commit(head).parent_ids != (change.parent,) or not repo.comparison(change.parent, head).paths <= change.files.keys():
         return False
     changes = merge_changes(repo, change.parent, head)
     before = read_files(repo, change.parent, tuple(change.files))
-    return changes is not None and dict(changes) == {path: text for path, text in change.files.items() if before.get(path) != text}
+    is_same = changes is not None and dict(changes) == {path: text for path, text in change.files.items() if before.get(path) != text}
+    return is_same and repo.is_ours_by_now(head)
 
 
 def _create(repo: Repo, branch: str, change: Change) -> CommitSha | None:
@@ -116,7 +117,7 @@ def _replace(repo: Repo, branch: str, old: CommitSha, change: Change) -> CommitS
     staged = change.name(branch)
     new = _create(repo, staged, change) or repo.head(staged)
     if new is None or not _is_done(repo, new, change):
-        raise Refused(f"branch {staged}: somebody else made it; delete it, it is Trimtab's own")
+        raise Refused(f"branch {staged}: GitLab does not say that Trimtab made what it holds; delete the branch, its name is Trimtab's own")
     try:
         refusal: str | None = push.outcome(
             repo.writer.push(repo.project.path_with_namespace, push.move(branch, old, new, staged=staged), push.REQUEST), branch
