@@ -38,6 +38,9 @@ class Repository(_Strict):
     branch: str = "main"
     forge_id: int | None = None
     """The forge's own number of the repo: a repo that was moved away and made anew under the same name is another one."""
+    only_we_push: bool = False
+    """An administrator vouches that nobody but Trimtab may push below `trimtab/`. It counts where the forge does not show that to us, as
+    GitHub shows a ruleset's bypass list to its administrators alone; what the forge does show is believed instead."""
 
 
 class GitHubApp(_Strict):

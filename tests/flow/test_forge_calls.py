@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.flow.flow_world import ONE, make_world, shrink
 from tests.flow.forge_doubles import Counting, on
 from tests.judgement import POLICY
@@ -44,8 +46,9 @@ def test_a_wake_about_an_unchanged_pull_request_reads_it_twice_and_writes_nothin
     assert (forge.moving, forge.writes) == (["pull_request", "reviews"], [])
 
 
-def test_nothing_is_read_twice_in_a_step_that_merges(tmp_path: Path) -> None:
-    """What merges is judged on everything; still no question is asked twice before the first write."""
+@pytest.mark.security(22)
+def test_what_merges_is_judged_a_second_time_on_everything_read_anew(tmp_path: Path) -> None:
+    """The first look is from few reads; nothing that it remembers may merge, and nothing is asked twice in either."""
     world = make_world(tmp_path, POLICY)
     world.propose(shrink())
     forge = Counting(world.forge)
@@ -56,7 +59,8 @@ def test_nothing_is_read_twice_in_a_step_that_merges(tmp_path: Path) -> None:
     before = forge.calls[: forge.calls.index("set_check")]
     assert world.life().state is State.MERGED
     assert [call for call in before if call != "read_files"] == [
-        "pull_request", "base_head", "rules", "reviews", "commits", "merge_changes"
+        "pull_request", "base_head", "rules", "reviews",
+        "base_head", "rules", "pull_request", "commits", "merge_changes", "reviews",
     ]  # fmt: skip
     assert forge.calls[len(before) :] == ["set_check", "merge", "commits", "merge_changes"]
 

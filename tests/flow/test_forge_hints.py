@@ -121,7 +121,6 @@ def test_a_delivery_that_comes_again_under_another_id_has_no_second_effect(tmp_p
     assert (world.kinds(), world.merges()) == before
 
 
-@pytest.mark.security(31)
 @pytest.mark.parametrize("name", ["gate.", "gate.gitops", "gate.gitops.x.y", "gate.nobody.1.x", "queue.nobody.x", "gate.gitops.99999.x"])
 def test_a_wake_for_the_gate_that_names_nothing_is_refused_and_finished(tmp_path: Path, name: str) -> None:
     world = make_world(tmp_path, ONE)

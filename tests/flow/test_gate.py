@@ -13,7 +13,7 @@ from trimtab.adapters.localforge import LocalForge, human_branch, human_commit
 from trimtab.errors import NotYet
 from trimtab.flow import gate
 from trimtab.flow.effects import CHECK
-from trimtab.flow.gate import answer
+from trimtab.flow.gate import answer, sweep_gate
 from trimtab.lifecycle import State
 from trimtab.records import CommitSha
 from trimtab.sources.senders import Request, sign_github
@@ -220,3 +220,38 @@ def test_a_stop_stops_the_gate_too(tmp_path: Path) -> None:
 
     assert "nothing merges: stopped by platform-owner" in told
     assert answers(world, head) == []
+
+
+@pytest.mark.security(7)
+@pytest.mark.parametrize("is_from_fork", [False, True])
+def test_another_pull_request_of_our_commit_does_not_turn_ours_green(tmp_path: Path, is_from_fork: bool) -> None:
+    """A check belongs to a commit, and on a public repo anybody may open a pull request of it."""
+    world = make_world(tmp_path, ONE)
+    world.propose(shrink())
+    head = world.pull().head
+    world.webhook()
+    human_branch(world.forge, REPO, "feature/the-same", head)
+    number = open_by(world, PERSON, "feature/the-same")
+    on(world, Altered(world.forge, lambda pull: replace(pull, is_from_fork=is_from_fork and pull.number == number)))
+
+    told = call(world, number)
+    world.tick_verify()
+
+    assert "its own proposal answers" in told
+    assert answers(world, head) == ["pending"]
+
+
+def test_a_wake_that_came_while_trimtab_was_stopped_is_no_answer(tmp_path: Path) -> None:
+    """Else the pull request waited for its check until somebody pushed again."""
+    world = make_world(tmp_path, ONE)
+    head = branch_of_a_person(world)
+    open_by(world, PERSON, "feature/read-me")
+    sweep_gate(REPO, world.ports, world.now)
+    world.ports.permit.stop("platform-owner", "hands off", world.now)
+    world.deliver()
+    world.ports.permit.resume("platform-owner", "go on", world.now)
+    world.later(hours=1)
+
+    world.tick_verify()
+
+    assert answers(world, head) == ["success"]

@@ -11,6 +11,7 @@ from tests.flow.forge_doubles import WithQueue, on
 from tests.flow.test_gate import answers, branch_of_a_person, open_by
 from tests.judgement import NOW, POLICY, files
 from trimtab.adapters.localforge import Rules, protect
+from trimtab.flow.queue import judge_queue
 from trimtab.lifecycle import State
 from trimtab.sources.senders import Request, sign_github
 
@@ -201,3 +202,38 @@ def test_a_merge_that_is_not_what_was_judged_stops_everything(tmp_path: Path) ->
     assert world.life().state is State.MERGED
     assert "it also changes evil.sh" in (world.ports.permit.stop_reason() or "")
     assert any(event == "merge.differs" for event, _ in world.log.said)
+
+
+@pytest.mark.security(7)
+def test_what_stands_behind_a_red_entry_is_not_green_with_it_inside(tmp_path: Path) -> None:
+    """A queue may merge a whole group for the check of its last commit, and that commit holds all before it."""
+    world = make_world(tmp_path, ONE)
+    forge = WithQueue(world.forge)
+    on(world, forge).propose(shrink())
+    branch_of_a_person(world)
+    forge.waiting += [1, open_by(world, "ml-owner", "feature/read-me")]
+    ours, behind = forge.queue(REPO, "main")
+
+    group(world)
+    together = (answers(world, ours.commit), answers(world, behind.commit))
+    forge.drop(1)
+    world.later(minutes=1)
+    group(world)
+    (alone,) = forge.queue(REPO, "main")
+
+    assert together == (["failure"], ["pending"])
+    assert answers(world, alone.commit) == ["success"]
+
+
+@pytest.mark.security(22)
+def test_a_queue_commit_that_was_red_then_green_turns_red_again(tmp_path: Path) -> None:
+    world, forge = queued(tmp_path)
+    (entry,) = forge.queue(REPO, "main")
+    said = []
+
+    for wanted in (500.0, 17.5, 500.0):
+        world.measure(wanted)
+        judge_queue(REPO, world.ports, world.now)
+        said += answers(world, entry.commit)
+
+    assert said == ["failure", "success", "failure"]

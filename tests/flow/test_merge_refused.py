@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.flow.flow_world import FREEZE, ONE, PATH, REPO, YAML, World, make_world, shrink
+from tests.flow.forge_doubles import on
 from tests.judgement import OWNERS, POLICY
+from trimtab.adapters.localforge import LocalForge
 from trimtab.flow.approvals import LOCAL
 from trimtab.flow.codec import dump
 from trimtab.flow.judging import judge_now
@@ -14,7 +16,7 @@ from trimtab.flow.life import Journal, fold
 from trimtab.flow.merge import Decision, decide
 from trimtab.lifecycle import State
 from trimtab.policy.judge import binding_of
-from trimtab.records import Approval, Person, PersonId
+from trimtab.records import Approval, CommitSha, Person, PersonId, PullRequest
 from trimtab.sources.senders import inbox_key, wrap
 
 POLICY_PATH = ".trimtab/policy.yaml"
@@ -301,3 +303,26 @@ def test_a_decision_typed_on_our_own_disk_counts_there(tmp_path: Path) -> None:
 
     assert told.endswith("merged.")
     assert world.merges() == 1
+
+
+@pytest.mark.security(19)
+def test_a_base_that_moved_while_it_was_judged_is_not_the_base_that_was_judged(tmp_path: Path) -> None:
+    """Another line of the same file: it merges without a conflict, and nobody judged the two together."""
+    world = make_world(tmp_path, POLICY)
+    world.propose(shrink())
+    judged = world.forge.base_head(REPO, "main")
+
+    class ReadBefore(LocalForge):
+        def base_head(self, repo: str, branch: str) -> CommitSha:
+            """The tip was read a moment before somebody moved it; the pull request is read after."""
+            return judged if branch == "main" else super().base_head(repo, branch)
+
+        def pull_request(self, repo: str, number: int) -> PullRequest:
+            return world.forge.pull_request(repo, number)
+
+    world.push_main({PATH: YAML.replace(b"    count: 3\n", b"    count: 4\n")})
+    on(world, ReadBefore(world.forge.repositories))
+    world.webhook()
+
+    assert (world.merges(), world.life().state) == (0, State.AWAITING)
+    assert "base-moved" in next(entry.reason for entry in world.entries() if entry.kind == "merge-refused")

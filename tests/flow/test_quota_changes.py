@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.flow_world import ONE, World, make_world, shrink
+from tests.flow.flow_world import ONE, REPO, World, make_world, shrink
 from tests.judgement import CONFIG, UID, chart, evidence
 from trimtab.analysis.quotas import REPLICAS
 from trimtab.lifecycle import State
@@ -120,3 +120,14 @@ def test_a_file_that_says_something_else_by_now_is_not_edited(tmp_path: Path) ->
     world.propose(fewer_cores())
 
     assert "the file says '24'" in world.refused()
+
+
+def test_several_quotas_of_one_name_are_for_a_person(tmp_path: Path) -> None:
+    """The workspace may set what the cluster seems to set; which of them holds is not guessed."""
+    world = world_with_quota(tmp_path)
+    world.palette.limits = (ETL, replace(ETL, cpu=Millicores(8_000)))
+
+    world.propose(fewer_cores())
+
+    assert world.forge.desk(REPO).numbers() == []
+    assert "Palette shows 2 quotas of namespace etl." in world.refused()

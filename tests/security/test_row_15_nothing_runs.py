@@ -46,9 +46,16 @@ def test_the_linter_refuses_what_runs_foreign_bytes(code: str, rule: str, place:
 
 
 def test_nobody_talks_the_linter_out_of_it() -> None:
+    """But for the class of an error, to catch what the Kubernetes client's own reader raises: nothing is read with it."""
     files = [path for folder in ("shared", "functions") for path in (ROOT / folder).rglob("*.py")]
+    excused = [
+        line.partition("#")[0].strip()
+        for path in files
+        for line in path.read_text().splitlines()
+        if re.search(r"#\s*(?:ruff:\s*)?noqa(?:\s*$|:.*\b(?:S102|S301|S307|S506|TID251|S|TID)\b)", line)
+    ]
 
-    assert [path for path in files if re.search(r"noqa:[^\n]*\b(?:S102|S301|S307|S506|TID251)\b", path.read_text())] == []
+    assert set(excused) <= {"from yaml import YAMLError"}
 
 
 def test_every_yaml_reader_is_one_that_makes_no_objects() -> None:

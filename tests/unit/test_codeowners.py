@@ -76,7 +76,19 @@ def test_on_gitlab_every_section_has_a_last_line_of_its_own(path: str, expected:
 @pytest.mark.parametrize("dialect", ["github", "gitlab"])
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\xfe\x00", b"[\n[]\n]", b"\\", b"* ", b"/ @a", b"@", b"x" * (4 << 20), b"*" * 500 + b" @a", b"*e" * 500 + b"z @a"],
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"[\n[]\n]",
+        b"\\",
+        b"* ",
+        b"/ @a",
+        b"@",
+        b"x" * (4 << 20),
+        b"*" * 500 + b" @a",
+        b"*e" * 500 + b"z @a",
+        b"*" * (1 << 21) + b" @a",
+    ],
 )
 def test_a_file_that_makes_no_sense_names_nobody_and_takes_no_time(content: bytes, dialect: Dialect) -> None:
     assert owners_of(content, "clusters/dev/dev-east.yaml", dialect) in {(), ("a",)}

@@ -26,9 +26,9 @@ from tests.judgement import (
     pull_request,
     with_finding,
 )
+from trimtab import globs
 from trimtab.errors import Refused
 from trimtab.policy.judge import binding_of, judge, moved
-from trimtab.policy.scope import is_match
 from trimtab.records import Facts, FieldChange, Governance, Place, ProposalId, Stage, Tier
 from trimtab.units import Money
 
@@ -235,6 +235,7 @@ def test_a_freeze_stops_every_merge_and_names_itself() -> None:
         (b"{cluster: dev-east, stage: guarded}, {project: sandbox, stage: approve}", Tier.ONE),
         (b"{cluster: dev-east, stage: guarded}, {team: ml, stage: observe}", Tier.REPORT),
         (b"{team: batch, stage: guarded}", Tier.ONE),
+        (b"{cluster: dev-east, team: batch, stage: guarded}", Tier.ONE),
     ],
 )
 def test_the_most_careful_stage_counts_and_a_team_can_only_tighten(stages: bytes, tier: Tier) -> None:
@@ -465,7 +466,7 @@ def test_an_open_proposal_does_not_count_against_itself() -> None:
     ],
 )
 def test_globs_stay_within_folders_unless_doubled(path: str, glob: str, is_fit: bool) -> None:
-    assert is_match(path, glob) is is_fit
+    assert globs.matches(path, [glob]) is is_fit
 
 
 @pytest.mark.security(4)

@@ -48,6 +48,7 @@ def test_numbers_stay_numbers_with_all_digits() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.security(26)
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=2, max_size=4))
 def test_no_text_reaches_a_spreadsheet_as_a_formula_and_none_is_lost(texts: list[str]) -> None:
     written = next(csv.reader(io.StringIO(csv_of(texts, []), newline="")))

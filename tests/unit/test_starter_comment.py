@@ -86,9 +86,9 @@ def on_github(forge: Forge, folder: Path) -> None:
     run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", job["steps"][0]["run"]], folder, given)
 
 
-def on_gitlab(forge: Forge, folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> None:
+def on_gitlab(forge: Forge, folder: Path, more: Mapping[str, str] = MappingProxyType({}), plan: str = PLAN) -> None:
     job = YAML(typ="safe", pure=True).load((STARTER / ".gitlab-ci.yml").read_text())["comment"]
-    (folder / "plan.txt").write_text(PLAN.replace("`", " "))
+    (folder / "plan.txt").write_text(plan.replace("`", " "))
     given = {
         "CI_API_V4_URL": f"{forge.url}/api/v4", "CI_PROJECT_ID": "5", "CI_MERGE_REQUEST_IID": "9", "CI_COMMIT_SHA": HEAD,
         "PLAN_COMMENT_TOKEN": "t",
@@ -157,6 +157,18 @@ def test_on_gitlab_the_plan_says_the_same(forge: Forge, tmp_path: Path) -> None:
     assert (method, path, token) == ("POST", "/api/v4/projects/5/merge_requests/9/notes", "t")
     assert sent["body"].startswith(f"<!-- terraform-plan -->\nTerraform plan of `{HEAD}`\n\n```text\n{OUTCOME}\n```\n")
     assert PLAN.replace("`", " ").strip() in sent["body"]
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_on_gitlab_a_long_plan_is_cut_where_no_letter_breaks(forge: Forge, tmp_path: Path, shift: int) -> None:
+    """Terraform rules its plans off with letters of three bytes; half of one would make the whole note no JSON, and GitLab refuse it."""
+    ruled = ("x" * shift + "\u2500" * 30 + "\n") * 2000
+
+    on_gitlab(forge, tmp_path, plan=ruled + PLAN)
+
+    body = forge.requests[-1][3]["body"]
+    assert 15_000 < len(body) < 60_000  # the limit is one of bytes or of letters, as the awk at hand counts
+    assert parse_plans([body]) == PlanText(changes=1)
 
 
 @pytest.mark.parametrize(

@@ -257,9 +257,20 @@ def test_only_the_protected_environment_applies() -> None:
     assert apply["on"] == {"push": {"branches": ["main"], "paths": ["clusters/**", "profiles/**", "terraform/**"]}}
     assert apply["jobs"]["apply"]["environment"] == "production"
     assert plan["on"] == "pull_request"
-    assert "head.repo.full_name == github.repository" in plan["jobs"]["plan"]["if"]
     assert "apply" not in WORKFLOWS["plan.yml"]
     assert re.findall(r"secrets\.(\w+)", WORKFLOWS["plan.yml"]) == ["PALETTE_READ_API_KEY"]
+
+
+@pytest.mark.security(35)
+def test_a_fork_fails_before_anything_of_it_runs_and_is_not_skipped() -> None:
+    """A skipped job counts as a check that passed: a fork's change would merge unplanned where `plan` is required."""
+    plan = YAML(typ="safe", pure=True).load(WORKFLOWS["plan.yml"])["jobs"]["plan"]
+    first = plan["steps"][0]
+
+    assert "if" not in plan
+    assert first["if"] == "github.event.pull_request.head.repo.full_name != github.repository"
+    assert subprocess.run(["bash", "-e", "-c", first["run"]], capture_output=True, check=False).returncode == 1
+    assert not any("continue-on-error" in step or "always()" in str(step.get("if", "")) for step in plan["steps"])
 
 
 @pytest.mark.security(35)

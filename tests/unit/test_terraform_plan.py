@@ -1,5 +1,7 @@
 """What a plan says it would do: read from what a job, Atlantis or HCP Terraform posts, and never better than it is."""
 
+import time
+
 import pytest
 
 from trimtab.sources.terraform_plan import PlanText, parse_plans
@@ -152,3 +154,41 @@ def test_where_output_and_summary_differ_the_worse_one_counts() -> None:
 
 def test_a_huge_text_is_read_in_a_moment() -> None:
     assert parse_plans(["# " + "a " * 600_000]) is None
+
+
+@pytest.mark.parametrize("text", ["\n" * 60_000, "# " + "( " * 30_000, "# " * 30_000, "- " * 30_000, ("# a" + " " * 60) * 1000])
+def test_no_text_takes_longer_than_reading_it(text: str) -> None:
+    """Whatever a plan prints, others may have written; the first of these once took minutes."""
+    began = time.perf_counter()
+
+    parse_plans([text])
+
+    assert time.perf_counter() - began < 2
+
+
+def test_a_project_that_nobody_understands_is_not_left_out_of_the_sum() -> None:
+    text = (
+        "Ran Plan for 2 projects:\n\n### 1. dir: `a` workspace: `default`\nPlan: 0 to add, 1 to change, 0 to destroy.\n\n"
+        "### 2. dir: `b` workspace: `default`\nsomething else\n"
+    )
+
+    assert parse_plans([text]) is None
+
+
+def test_what_opentofu_forgets_is_lost_too() -> None:
+    fate = "will be removed from the OpenTofu state but will not be destroyed"
+    text = f"  # spectrocloud_cluster_eks.this {fate}\nPlan: 0 to add, 0 to change, 0 to destroy.\n"
+
+    plan = parse_plans([text])
+
+    assert plan is not None
+    assert plan.clusters_lost == ("spectrocloud_cluster_eks.this",)
+
+
+def test_a_key_with_spaces_and_a_deposed_object_keep_their_address() -> None:
+    text = '  # module.c["dev east"].spectrocloud_cluster_eks.this (deposed object 0a1b2c3d) will be destroyed\n'
+
+    plan = parse_plans([text])
+
+    assert plan is not None
+    assert plan.clusters_lost == ('module.c["dev east"].spectrocloud_cluster_eks.this',)

@@ -17,7 +17,7 @@ from trimtab.records import CommitSha, PullRequest
 CHECK = "trimtab/gate"
 OUR_BRANCHES = "trimtab/"
 WAKE = "inbox/decide/gate."
-"""inbox/decide/gate.<repo>.<number>.<head>.<base branch>: answer that head; done once it was."""
+"""inbox/decide/gate.<repo>.<number>.<head>.<base branch>: done once that head is answered; `.at-<hour>` behind it asks for that."""
 MOST_WAKES = 50
 """How many unanswered pull requests of one repo a sweep wakes; the next one goes on."""
 Conclusion = Literal["success", "failure", "pending"]
@@ -71,7 +71,7 @@ def answer(repo: str, number: int, ports: Ports, now: datetime) -> str:
     pull = ports.forge.pull_request(repo, number)
     if pull.state != "open":
         return f"{repo}#{number} is {pull.state}"
-    key = wake_key(pull)
+    key = answered_key(pull)
     if ports.inbox.is_done(key):
         return f"{repo}#{number}: answered before"
     found = answer_of(pull, ports)
@@ -84,8 +84,8 @@ def answer(repo: str, number: int, ports: Ports, now: datetime) -> str:
     return f"{repo}#{number}: {found.conclusion}: {found.why}"
 
 
-def wake_key(pull: PullRequest) -> str:
-    """The inbox key of answering this head into that base; another head, or another base, is asked anew."""
+def answered_key(pull: PullRequest) -> str:
+    """The inbox key of having answered this head into that base; another head, or another base, is asked anew."""
     into = hashlib.sha256(pull.base_ref.encode()).hexdigest()[:12]
     return f"{WAKE}{pull.repo}.{pull.number}.{pull.head}.{into}"
 
@@ -99,6 +99,9 @@ def answer_of(pull: PullRequest, ports: Ports) -> Answer | None:
     life = next((life for life in ours if life.pull_request and life.pull_request.number == pull.number), None)
     if life is not None:
         return None if life.state in _KEPT else Answer("failure", f"This proposal is {life.state}; Trimtab does not judge it any more.")
+    if pull.head in _recorded_of(ours):
+        # A check belongs to a commit: green for anybody's pull request of ours would be green for ours too.
+        return None
     if _is_being_opened(pull, ours, ports):
         raise NotYet(f"{pull.repo}#{pull.number}: Trimtab is opening it; asked again once that is recorded")
     strange = _ours_and_unrecorded(pull, ours, ports)
@@ -126,7 +129,7 @@ def _ours_and_unrecorded(pull: PullRequest, ours: list[Life], ports: Ports) -> s
         return f"a pull request from a branch below {OUR_BRANCHES}"
     # From the managed branch, and not from the pull request's own base: what was merged there is settled, wherever it goes next.
     settled = ports.forge.base_head(pull.repo, ports.settings.repository(pull.repo).branch)
-    recorded = {sha for life in ours for sha in _recorded(life)}
+    recorded = _recorded_of(ours)
     strangers = [
         commit.sha
         for commit in ports.forge.commits(pull.repo, settled, pull.head)
@@ -135,21 +138,28 @@ def _ours_and_unrecorded(pull: PullRequest, ours: list[Life], ports: Ports) -> s
     return f"commit {strangers[0][:10]} by Trimtab's own account" if strangers else ""
 
 
-def _recorded(life: Life) -> tuple[CommitSha | None, ...]:
-    return (life.branch_head, life.merge_commit, life.pull_request.head if life.pull_request else None)
+def _recorded_of(ours: list[Life]) -> set[CommitSha]:
+    made = (sha for life in ours for sha in (life.branch_head, life.merge_commit, life.pull_request.head if life.pull_request else None))
+    return {sha for sha in made if sha is not None}
 
 
 # ── what no webhook told ─────────────────────────────────────────────────────────────────────────────────────────────
-def sweep_gate(repo: str, ports: Ports) -> int:
-    """Wake `merge` for open pull requests whose head nobody answered; how many. One call of the forge, and a bounded number of wakes."""
+def sweep_gate(repo: str, ports: Ports, now: datetime) -> int:
+    """Wake `merge` for open pull requests whose head nobody answered, each once an hour at most; how many are woken.
+
+    One call of the forge, and a bounded number of wakes. A wake is not the mark of an answer: one that came while Trimtab was stopped
+    is finished, and answered nothing.
+    """
     woken = 0
-    kept = {life.pull_request.number for life in _lives(ports, repo) if life.pull_request and life.state in _KEPT}
+    ours = _lives(ports, repo)
+    kept, heads = {life.pull_request.number for life in ours if life.pull_request and life.state in _KEPT}, _recorded_of(ours)
     for pull in ports.forge.open_pull_requests(repo):
-        if pull.number not in kept and woken < MOST_WAKES:
-            woken += ports.inbox.put(wake_key(pull), b"{}")
+        if woken < MOST_WAKES and pull.number not in kept and pull.head not in heads and not ports.inbox.is_done(answered_key(pull)):
+            woken += ports.inbox.put(f"{answered_key(pull)}.at-{now:%Y%m%dT%H}", b"{}")
     return woken
 
 
 __all__ = [
-    "CHECK", "MOST_WAKES", "WAKE", "Answer", "Conclusion", "anchor", "answer", "answer_of", "keep_gate", "said", "sweep_gate", "wake_key",
+    "CHECK", "MOST_WAKES", "WAKE", "Answer", "Conclusion", "anchor", "answer", "answer_of", "answered_key", "keep_gate", "said",
+    "sweep_gate",
 ]  # fmt: skip

@@ -42,6 +42,7 @@ def rejudge(
     """
     judged = judge_now(journal, ports, now, ground=ground, seen=seen)
     if may_merge and judged.verdict.may_merge:
+        ports.forge.forget()
         judged = judge_now(journal, ports, now, is_thorough=True)
     _record_void(journal, judged)
     if not _same(judged.verdict, journal.life.verdict):

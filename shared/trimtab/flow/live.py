@@ -1,6 +1,7 @@
 """What runs of the thing that a change is about: the quota as Palette has it now, and what its pods ask for in the newest measured hour."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from trimtab.analysis.quota_demand import matching
 from trimtab.errors import BadInput
@@ -9,11 +10,17 @@ from trimtab.records import ClusterUid, Json, Quota, Subject
 
 
 def live_quota(subject: Subject, ports: Ports) -> Quota | None:
-    """The quota that a change is about; None where it is gone, or where the change is about something else."""
+    """The quota that a change is about; None where it is gone, or where the change is about something else.
+
+    Where Palette shows several of that name, which of them holds is a person's question.
+    """
     if subject.kind not in ("namespace", "workspace", "virtual-cluster"):
         return None
-    found = ports.palette.quotas(subject.cluster_uid)
-    return next((quota for quota in found if (quota.kind, quota.name) == (subject.kind, subject.pool)), None)
+    shown = ports.palette.quotas(subject.cluster_uid)
+    found = [quota for quota in shown if (quota.kind, quota.name) == (subject.kind, subject.pool)]
+    if len(found) > 1:
+        return replace(found[0], problem=f"Palette shows {len(found)} quotas of {subject.kind} {subject.pool}.")
+    return found[0] if found else None
 
 
 def quota_asks(quota: Quota, unit: str, demands: Mapping[ClusterUid, Json]) -> float | None:

@@ -46,8 +46,8 @@ def merge_now(journal: Journal, judged: Judged, ports: Ports, now: datetime) -> 
 
     Raises Upstream where it gave no reason: delivered again, the proposal is judged and merged again.
     """
-    ref, facts = journal.life.pull_request, judged.facts
-    if ref is None or facts.pull_request is None or not _may_by_itself(journal, judged, ports, now):
+    ref = journal.life.pull_request
+    if ref is None or not _may_by_itself(journal, judged, ports, now):
         return False
     if journal.life.state is not State.APPROVED:
         _approve(journal, judged)
@@ -61,7 +61,8 @@ def merge_now(journal: Journal, judged: Judged, ports: Ports, now: datetime) -> 
     )
     _publish(journal, ports, ref, "success")
     message = merge_message(journal, ref, intent.nonce)
-    answer = ports.forge.merge(ref.repo, ref.number, head=ref.head, base=facts.pull_request.base, message=message, at=now)
+    # The base that was judged, which need not be the one that the pull request shows since.
+    answer = ports.forge.merge(ref.repo, ref.number, head=ref.head, base=judged.ground.base, message=message, at=now)
     match answer:
         case Merged(commit=commit):
             record_merge(journal, commit, "trimtab")

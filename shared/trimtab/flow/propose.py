@@ -131,8 +131,8 @@ def checkout(repo: str, commit: CommitSha, ports: Ports) -> Checkout:
 
 def _is_wanted(path: str, governance: Governance) -> bool:
     """True for a file that some layout takes, and for what decides about such files: Terraform and its variables, kustomizations."""
-    decides = path.endswith((*TERRAFORM, ".tf.json", ".tfvars.json")) or is_kustomization(path)
-    return is_editable(path) and (decides or any(is_covered(layout, path) for layout in governance.layouts))
+    decides = path.endswith((*TERRAFORM, ".tf.json", ".tfvars.json"))
+    return is_kustomization(path) or (is_editable(path) and (decides or any(is_covered(layout, path) for layout in governance.layouts)))
 
 
 def open_one(

@@ -20,20 +20,35 @@ def judge_queue(repo: str, ports: Ports, now: datetime) -> str:
     """Answer every entry of the repo's queue on its own commit; what was done, for the log."""
     branch = ports.settings.repository(repo).branch
     entries = ports.forge.queue(repo, branch)[:MOST_ENTRIES]
-    return "; ".join(_answer(repo, entry, ports, now) for entry in entries) or f"{repo}: nothing waits in the queue"
+    told, turned_down = [], 0
+    for entry in entries:
+        found = _answer(repo, entry, turned_down, ports, now)
+        _publish(repo, entry, found, ports)
+        turned_down = entry.number if found.conclusion == "failure" else turned_down
+        told.append(f"{repo}#{entry.number} as {entry.commit[:10]}: {found.conclusion}: {found.why}")
+    return "; ".join(told) or f"{repo}: nothing waits in the queue"
 
 
-def _answer(repo: str, entry: QueueEntry, ports: Ports, now: datetime) -> str:
+def _answer(repo: str, entry: QueueEntry, turned_down: int, ports: Ports, now: datetime) -> Answer:
     proposal = _proposal_of(repo, entry.number, ports)
     found = _judged(proposal, entry, ports, now) if proposal else answer_of(ports.forge.pull_request(repo, entry.number), ports)
     if found is None:
-        return f"{repo}#{entry.number}: nothing to say"
-    done = f"{WAKE}{repo}.{entry.commit}.{found.conclusion}"
-    if not ports.inbox.is_done(done):
-        ports.forge.set_check(repo, entry.commit, name=CHECK, conclusion=found.conclusion, summary=found.why)
+        return Answer("failure", "Its head is a commit of Trimtab's that another pull request proposes.")
+    if turned_down and found.conclusion == "success":
+        # Its commit holds that one's too, and a queue may merge a whole group for the check of the last one alone.
+        return Answer("pending", f"It stands behind {turned_down} in the queue, which may not merge; asked again once that is out.")
+    return found
+
+
+def _publish(repo: str, entry: QueueEntry, found: Answer, ports: Ports) -> None:
+    """A success is said once, everything else each time: what was green before must not stay so."""
+    done = f"{WAKE}{repo}.{entry.commit}.success"
+    if found.conclusion == "success" and ports.inbox.is_done(done):
+        return
+    ports.forge.set_check(repo, entry.commit, name=CHECK, conclusion=found.conclusion, summary=found.why)
+    if found.conclusion == "success":
         ports.inbox.put(done, b"{}")
         ports.inbox.finish(done, found.why)
-    return f"{repo}#{entry.number} as {entry.commit[:10]}: {found.conclusion}: {found.why}"
 
 
 def _proposal_of(repo: str, number: int, ports: Ports) -> ProposalId | None:

@@ -101,7 +101,7 @@ def sweep_forge(repo: str, ports: Ports, now: datetime) -> str:
     """The repo's page, and the pull requests and queue entries whose webhook never came: a few calls, whatever is there."""
     ports.forge.forget()
     keep_dashboard(repo, ground_of(repo, ports).governance, "verify", ports, now)
-    unanswered, queued = sweep_gate(repo, ports), sweep_queue(repo, ports, now)
+    unanswered, queued = sweep_gate(repo, ports, now), sweep_queue(repo, ports, now)
     return f"{repo}: {unanswered} pull requests without an answer, {queued} queues" if unanswered or queued else ""
 
 

@@ -14,15 +14,17 @@ _COUNTS = re.compile(
     r"(?:(?P<import>\d+) to import, )?(?P<add>\d+) to add, (?P<change>\d+) to change, (?P<destroy>\d+) to destroy", re.IGNORECASE
 )
 _NOTHING = re.compile(
-    r"^\W*(?:No changes\b|This plan does nothing\b|Terraform plan: no changes\b|Terraform plan has no changes\b)",
+    r"^[^\w\n]*(?:No changes\b|This plan does nothing\b|Terraform plan: no changes\b|Terraform plan has no changes\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 _FATE = re.compile(
-    r"^\W*#\s+(?P<address>\S.*?)\s+(?:\([^)]*\)\s+)?(?:is tainted, so )?"
-    r"(?P<fate>will be destroyed|must be replaced|will be replaced|will no longer be managed)",
+    r"^[^\w\n#]*#[^\S\n]+(?P<address>\S.*?)[^\S\n](?:is tainted, so )?"
+    r"(?P<fate>will be destroyed|must be replaced|will be replaced|will no longer be managed|will be removed from the)\b",
     re.MULTILINE,
 )
-_FAILED = re.compile(r"^\W*(?:\*\*Plan (?:Error|Failed)\*\*|Error: |Planning failed\b)", re.MULTILINE)
+_ASIDE = re.compile(r" \([^()]*\)[^\S\n]*$")
+"""Behind an address: which deposed object of it is meant."""
+_FAILED = re.compile(r"^[^\w\n]*(?:\*\*Plan (?:Error|Failed)\*\*|Error: |Planning failed\b)", re.MULTILINE)
 _PROJECT = re.compile(r"^(?:Ran Plan for (?P<one>(?:project|dir): .*)|### \d+\. (?P<many>(?:project|dir): .*))$", re.MULTILINE)
 _CONTINUED = "Continued plan output from previous comment."
 _CLUSTER = re.compile(
@@ -51,12 +53,16 @@ class PlanText:
 
 
 def parse_plans(texts: Iterable[str]) -> PlanText | None:
-    """What these texts, oldest first, say together; of the same project the newest counts. None = none of them is about a plan."""
+    """What these texts, oldest first, say together; of the same project the newest counts.
+
+    None = none of them is about a plan, or nobody knows what one of the projects would do.
+    """
     projects: dict[str, str] = {}
     for text in _whole(texts):
         projects |= dict(_projects(text))
-    plans = [plan for text in projects.values() if (plan := _plan(text)) is not None]
-    if not plans:
+    found = [_plan(text) for text in projects.values()]
+    plans = [plan for plan in found if plan is not None]
+    if not plans or len(plans) < len(found):
         return None
     return PlanText(
         adds=sum(plan.adds for plan in plans),
@@ -92,7 +98,7 @@ def _projects(text: str) -> list[tuple[str, str]]:
 def _plan(text: str) -> PlanText | None:
     """One project's plan; None = nothing in the text says what would happen."""
     counts = [tuple(int(found[name]) for name in ("add", "change", "destroy")) for found in _COUNTS.finditer(text)]
-    fates = [(found["address"].strip("`"), found["fate"]) for found in _FATE.finditer(text)]
+    fates = [(_ASIDE.sub("", found["address"]).strip(" `"), found["fate"]) for found in _FATE.finditer(text)]
     is_failed = _FAILED.search(text) is not None
     if not (counts or fates or is_failed or _NOTHING.search(text)):
         return None
