@@ -331,7 +331,7 @@ def test_what_only_a_person_can_do_is_listed_and_never_opened(tmp_path: Path) ->
 
     assert "Two pools take its place: somebody adds them." in world.refused()
     assert '"rule": "needs-person"' in world.refused()
-    assert (world.ports.ledger.heads(), world.forge.desk("gitops").numbers()) == ({}, [])
+    assert (world.ports.ledger.heads("proposals/"), world.forge.desk("gitops").numbers()) == ({}, [])
 
 
 # ── what became of earlier ones ──────────────────────────────────────────────────────────────────────────────────────

@@ -64,7 +64,7 @@ def test_none_is_said_as_none_and_a_bad_case_stands_on_the_card() -> None:
 def test_what_a_person_has_to_do_is_said_on_both() -> None:
     needs = "Two pools take its place: somebody adds them."
 
-    assert f"An edit alone does not do it: {needs}" in text_of(needs_person=needs)
+    assert f"An edit alone does not do it. {needs}" in text_of(needs_person=needs)
     assert f"An edit alone does not do it: {needs}" in card_of(needs_person=needs)
 
 
