@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, made from one run: the rows, and the machine that they were taken on."""
+"""docs/benchmarks.md: every row as it was measured last, and the machine that it was taken on."""
 
 import json
 import os
@@ -14,6 +14,7 @@ PARTS = ("duckdb", "deltalake", "obstore", "numpy", "pandas", "ruamel.yaml", "aw
 HEAD = """# Benchmarks
 
 Made by `tests/bench/run.py --markdown docs/benchmarks.md` (`make bench` prints the same rows as JSON); do not edit by hand.
+A row that is named (`run.py edit-5000-lines --markdown …`) is measured anew, the others stay.
 Ratios are taken in one run: both sides in turns on the same machine, and the median counts.
 
 | row | what | measured | bar | aim | reached |
@@ -21,11 +22,26 @@ Ratios are taken in one run: both sides in turns on the same machine, and the me
 """
 
 
-def page(rows: Sequence[Row], load: float) -> str:
-    """The whole page; `load` is the machine's load average over the last 15 minutes."""
-    table = "\n".join(row.to_markdown() for row in rows)
-    details = "\n\n".join(_detail(row) for row in rows if isinstance(row, Measured))
-    return f"{HEAD}{table}\n\n## Machine\n\n{_machine(load)}\n\n## Details\n\n{details}\n"
+def page(rows: Sequence[Row], load: float, names: Sequence[str], before: str = "") -> str:
+    """The whole page, in the order of `names`; a row that was not measured now stays as the page `before` has it.
+
+    `load` is the machine's load average over the last 15 minutes.
+    """
+    lines = _lines(before) | {row.row: row.to_markdown() for row in rows}
+    parts = _parts(before) | {row.row: _detail(row) for row in rows if isinstance(row, Measured)}
+    table = "\n".join(lines[name] for name in names if name in lines)
+    details = "\n\n".join(parts[name] for name in names if name in parts)
+    return f"{HEAD}{table}\n\n## Machine of the newest rows\n\n{_machine(load)}\n\n## Details\n\n{details}\n"
+
+
+def _lines(page: str) -> dict[str, str]:
+    """Row → its line of the table."""
+    return {name: line for line, name in re.findall(r"^(\| ([a-z0-9-]+) \| .*)$", page, re.MULTILINE)}
+
+
+def _parts(page: str) -> dict[str, str]:
+    """Row → its section of details."""
+    return {section.split("\n", 1)[0].removeprefix("### "): section.strip() for section in re.split(r"\n(?=### )", page)[1:]}
 
 
 def _detail(row: Measured) -> str:

@@ -54,7 +54,8 @@ def main(arguments: Sequence[str], known: Mapping[str, Callable[[Options], Row]]
             rows.append(measured(known[name], name, options))
             print(json.dumps(rows[-1].to_json(), ensure_ascii=False), flush=True)
     if asked.markdown:
-        asked.markdown.write_text(page(rows, os.getloadavg()[2]))
+        before = asked.markdown.read_text() if asked.markdown.exists() else ""
+        asked.markdown.write_text(page(rows, os.getloadavg()[2], tuple(known), before))
     return 0 if all(row.ok for row in rows) else 1
 
 

@@ -1,6 +1,7 @@
 """Every row of `make bench` runs at a tiny size, and both of its sides did the same job. No time is judged here."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,9 +93,20 @@ def test_the_page_has_a_line_for_every_row_and_no_path_of_this_machine() -> None
         Failed(row="c", error="it broke"),
     ]
 
-    text = page(rows, 1.0)
+    text = page(rows, 1.0, [row.row for row in rows])
 
     assert "| a | one | 0.25× | ≤ 0.333× | ≤ 0.2× | yes |" in text
     assert "| b | not measured: nothing to count |" in text
     assert "| c | failed: it broke |" in text
     assert str(Path(__file__).parents[2]) not in text
+
+
+def test_a_row_that_was_not_measured_anew_stays_on_the_page() -> None:
+    old = [Measured(row=name, what="w", value=2.0, bar=3.0, aim=None, detail={"repeats": 3}) for name in ("one", "two", "gone")]
+    before = page(old, 1.0, ["one", "two", "gone"])
+
+    after = page([replace(old[1], value=1.0, detail={"repeats": 5})], 2.0, ["one", "two"], before)
+
+    assert "| one | w | 2× |" in after
+    assert "| two | w | 1× |" in after
+    assert (after.count("### one"), after.count("repeats: 3"), after.count("repeats: 5"), after.count("gone")) == (1, 1, 1, 0)
