@@ -154,3 +154,17 @@ def test_each_of_several_repos_hears_of_its_own_clusters_only(tmp_path: Path) ->
 
     assert [issue.title for issue in world.forge.issues(REPO)] == [TITLE, TITLE]
     assert not [issue for issue in world.forge.issues(REPO) if "secret-cluster" in issue.body]
+
+
+def test_a_page_that_somebody_deleted_is_opened_anew(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    world.propose(shrink())
+    for path in (world.forge.desk(REPO).root / "issues").glob("*"):
+        path.unlink()
+
+    world.later(days=1)
+    world.measure()
+    world.propose(refusals=(fits(),))
+
+    assert [issue.number for issue in world.forge.issues(REPO)] == [1]
+    assert "gone" in [entry.kind for entry in world.ports.ledger.entries("dashboards/gitops")]

@@ -66,7 +66,13 @@ def _settle(repo: str, text: str, actor: str, ports: Ports, now: datetime) -> st
     if board.digest == digest:
         return ""
     if board.number is not None:
-        ports.forge.edit_issue(repo, board.number, title=TITLE, body=_whole(text, board.nonce, now))
+        try:
+            ports.forge.edit_issue(repo, board.number, title=TITLE, body=_whole(text, board.nonce, now))
+        except Refused:
+            if any(issue.number == board.number for issue in ports.forge.issues(repo)):
+                raise
+            _write(repo, head, "gone", f"{board.url} was deleted", Board(), actor, ports, now)
+            return _settle(repo, text, actor, ports, now)
         _write(repo, head, "written", board.url, replace(board, digest=digest), actor, ports, now)
         return f"{board.url} written"
     found = None
