@@ -35,13 +35,14 @@ def test_the_command_lists_the_files_for_scripts_and_the_steps_for_people(tmp_pa
 
     assert done.exit_code == 0
     assert str(tmp_path / "new" / ".gitlab-ci.yml") in done.stdout.splitlines()
-    assert "1. GitLab, a maintainer of the project: two project access tokens with the scope `api`." in done.stderr.splitlines()
+    assert "1. GitLab, a maintainer of the project: two project access tokens, of two users." in done.stderr.splitlines()
     assert "GitHub" not in done.stderr
 
 
 def test_on_gitlab_it_is_said_how_the_keys_for_applies_are_kept_from_the_writers_branches() -> None:
     """Protected variables reach every protected branch, trimtab/* too: a stolen writer token could take them with a CI of its own."""
     assert "environment `production`: protected" in grants("gitlab")
+    assert "scopes `api` and `write_repository`" in grants("gitlab")
     assert "ci_allow_fork_pipelines_to_run_in_parent_project is off" in grants("gitlab")
     for text in ((_shipped() / name).read_text() for name in ("README.md", ".gitlab-ci.yml")):
         assert "CI/CD configuration file" in text

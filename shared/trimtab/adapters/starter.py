@@ -32,17 +32,20 @@ _GITHUB = """\
    Require trimtab/gate only when Trimtab runs: nobody else can answer it."""
 
 _GITLAB = """\
-1. GitLab, a maintainer of the project: two project access tokens with the scope `api`.
-   The writer, role Developer, opens merge requests       -> TRIMTAB_GITLAB_WRITER_TOKEN
-   The merger, role Maintainer, merges and does no more   -> TRIMTAB_GITLAB_MERGER_TOKEN, in the function `merge` and nowhere else
+1. GitLab, a maintainer of the project: two project access tokens, of two users.
+   The writer, role Developer, scopes `api` and `write_repository`, opens merge requests
+                                                          -> TRIMTAB_GITLAB_WRITER_TOKEN
+   The merger, role Maintainer, scope `api`, merges and shows the gate's answer, and does no more
+                                                          -> TRIMTAB_GITLAB_MERGER_TOKEN, in the function `merge` and nowhere else
    A webhook to https://<your receive address>/gitlab with a signing token, for: push, merge request, pipeline events
                                                           -> TRIMTAB_GITLAB_WEBHOOK_SECRET
    If plans are to be comments: a third token, role Reporter, as the masked CI/CD variable PLAN_COMMENT_TOKEN; its user as plan_author in
      .trimtab/config.yaml. If not, take plan_author out there: every change would wait for a plan that nobody posts.
 
 2. GitLab, a maintainer of the project: settings.
-   Protected branches: main (allowed to push: no one; allowed to merge: Maintainers; code owner approval required where your tier has it),
-     trimtab/* (allowed to push: the writer's own user, or Developers where your tier names no single user).
+   Protected branches: main (allowed to push: no one; allowed to merge: Maintainers, or the merger alone if low-risk changes shall ever merge
+     by themselves; code owner approval required where your tier has it), trimtab/* (allowed to push, and to force push: the writer's own
+     user, or Developers where your tier names no single user; allowed to merge: no one).
    Merge requests: merge method fast-forward or a merge train; pipelines must succeed; skipped pipelines do not count as success.
    Approvals: prevent approval by author, prevent approvals by users who add commits, remove all approvals when commits are added.
      Without these three no approval counts here, and nothing is merged by itself.
@@ -70,8 +73,8 @@ _EVERYWHERE = """\
                                                                              -> TRIMTAB_SLACK_TOKEN, TRIMTAB_SLACK_SIGNING_SECRET
 
 6. Whoever runs Trimtab:
-   This repo and its number, as settings repositories (id, forge, location, branch, forge_id); clusters that are not production, by
-   uid, as nonproduction; the highest_stage that this repo may ask for.
+   This repo and its number, as settings repositories (id, forge, location, branch, forge_id, and only_we_push once trimtab/ is
+   guarded as above); clusters that are not production, by uid, as nonproduction; the highest_stage that this repo may ask for.
 
 7. Whoever owns the platform, in this repo: a team that exists in CODEOWNERS; people and approvers in .trimtab/owners.yaml.
 
