@@ -15,7 +15,8 @@ _GITHUB = """\
 1. GitHub, an owner of the organization: two Apps, installed on this repo alone.
    The writer opens and merges. Repository permissions, and no more:
      Contents: write, Pull requests: write, Issues: write, Checks: read, Commit statuses: read, Metadata: read
-     Events: pull_request, pull_request_review, check_suite, push; to https://<your receive address>/github
+     Events: pull_request, pull_request_review, check_suite, check_run, status, issue_comment, push; to https://<your receive address>/github
+     With a merge queue also the permission Merge queues: read, and the event merge_group.
    The gate answers with the check trimtab/gate. Repository permissions, and no more:
      Checks: write, Contents: read, Metadata: read
      No events. Its key goes to the function `merge` and to nobody else.
