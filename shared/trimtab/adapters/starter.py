@@ -15,7 +15,8 @@ _GITHUB = """\
 1. GitHub, an owner of the organization: two Apps, installed on this repo alone.
    The writer opens and merges. Repository permissions, and no more:
      Contents: write, Pull requests: write, Issues: write, Checks: read, Commit statuses: read, Metadata: read
-     Events: pull_request, pull_request_review, check_suite, check_run, status, issue_comment, push; to https://<your receive address>/github
+     Events: pull_request, pull_request_review, check_suite, check_run, status, issue_comment, push;
+     to https://<your receive address>/github
      With a merge queue also the permission Merge queues: read, and the event merge_group.
    The gate answers with the check trimtab/gate. Repository permissions, and no more:
      Checks: write, Contents: read, Metadata: read
@@ -44,8 +45,8 @@ _GITLAB = """\
      .trimtab/config.yaml. If not, take plan_author out there: every change would wait for a plan that nobody posts.
 
 2. GitLab, a maintainer of the project: settings.
-   Protected branches: main (allowed to push: no one; allowed to merge: Maintainers, or the merger alone if low-risk changes shall ever merge
-     by themselves; code owner approval required where your tier has it), trimtab/* (allowed to push, and to force push: the writer's own
+   Protected branches: main (allowed to push: no one; allowed to merge: Maintainers, or the merger alone if low-risk changes shall ever
+     merge by themselves; code owner approval required where your tier has it), trimtab/* (allowed to push, and to force push: the writer's own
      user, or Developers where your tier names no single user; allowed to merge: no one).
    Merge requests: merge method fast-forward or a merge train; pipelines must succeed; skipped pipelines do not count as success.
    Approvals: prevent approval by author, prevent approvals by users who add commits, remove all approvals when commits are added.
