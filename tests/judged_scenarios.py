@@ -289,7 +289,32 @@ def unplanned() -> tuple[Facts, Governance]:
     return facts(is_plan_expected=True, is_plan_author_known=True), governance()
 
 
+def group() -> tuple[Facts, Governance]:
+    """Three pools of one file at once: one of them runs GPUs, so a person looks at all of them."""
+    training = _gpu_finding()
+    pools = (pool(), pool(name="gpu-train", instance_type="g5.12xlarge", count=4), pool(name="web"), pool(name="system", count=3))
+    changes = tuple((f"node_groups[{number}].count", old, new) for number, old, new in ((1, "6", "5"), (2, "4", "3"), (3, "6", "5")))
+    members = tuple(
+        facts(
+            finding=found,
+            place=Place(repo="gitops", path="clusters/dev/dev-east.yaml", cluster="dev-east", pool=live.name),
+            edit=edit(change),
+            cluster=cluster(*pools),
+            declared=live,
+            instance_gpus=gpus,
+            **BEFORE_OPENING,
+        )
+        for live, found, change, gpus in (
+            (pools[0], finding(), changes[0], 0),
+            (pools[1], replace(training, unknowns=()), changes[1], 4),
+            (pools[2], finding(subject=Subject(cluster_uid=pool().cluster_uid, pool="web", field="count"), runner_up=""), changes[2], 0),
+        )
+    )
+    return replace(members[1], edit=edit(*changes), members=members), RULES
+
+
 KINDS = {
+    "group": group,
     "quota": quota,
     "workload": workload,
     "spot": spot,

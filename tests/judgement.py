@@ -21,6 +21,7 @@ from trimtab.records import (
     Finding,
     ForgeRules,
     Governance,
+    Member,
     PersonId,
     Place,
     PlannedEdit,
@@ -274,5 +275,12 @@ def proposal(whole: Facts | None = None, **changes: Any) -> Proposal:
         team="batch",
         run="run-20261118t060000z",
         owners=whole.owners,
+        members=tuple(_member(member) for member in whole.members),
     )
     return replace(made, **changes)
+
+
+def _member(whole: Facts) -> Member:
+    assert whole.place is not None
+    name = whole.finding.subject.pool
+    return Member(finding=whole.finding, fingerprint=f"fp-{name}", place=whole.place, team="batch", owners=whole.owners)

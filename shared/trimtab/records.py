@@ -5,7 +5,7 @@ Everything foreign is turned into one of these at the door (`sources/`, `adapter
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -38,6 +38,7 @@ Driver = Literal["cpu-seconds", "memory-seconds", "gpu-seconds", "network-bytes"
 """What of their usage shared cost can be divided by."""
 FieldUnit = Literal["cores", "millicores", "bytes", "mib", "gib", "pieces", "quantity"]
 """How a file writes an amount: as a plain number of these, or as a Kubernetes quantity ("8Gi", "500m")."""
+Grouping = Literal["none", "file"]
 SubjectKind = Literal["pool", "namespace", "workspace", "virtual-cluster", "workload", "volume"]
 
 
@@ -459,6 +460,8 @@ class Verdict:
     judged_at: datetime
     approvers: tuple[PersonId, ...] = ()
     """Who may approve this; the gate resolves them when they decide."""
+    risks: tuple[tuple[str, Risk], ...] = ()
+    """(what it is about, its own risk) of each change, where several come together; `risk` is the worst of each dimension."""
 
     @property
     def reasons(self) -> tuple[VerdictLine, ...]:
@@ -1029,6 +1032,8 @@ class Outcome:
     measured: Money | None
     days: int
     notes: tuple[str, ...] = ()
+    members: tuple["Outcome", ...] = ()
+    """Of each change, in the proposal's own order, where several came together; () = there was one."""
 
 
 # ── The rules of a tenant (`.trimtab/`, read at one commit of the default branch) ────────────────────────────────────
@@ -1178,6 +1183,8 @@ class Governance:
     """Of every pull request; `{risk}` and `{environment}` stand for their words."""
     has_dashboard: bool = True
     """Whether an issue lists what is pending."""
+    grouping: Grouping = "none"
+    """Which changes come as one pull request: each alone, or all of one cluster that are made in the same file."""
 
 
 # ── What a judge is told ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -1246,6 +1253,20 @@ class Facts:
     """The quota that a change is about, read from Palette now."""
     declared_texts: tuple[tuple[PoolField, str], ...] = ()
     """What the file says now of the changed fields of a quota."""
+    members: tuple["Facts", ...] = ()
+    """Where several changes come together, the facts of each, with its share of the edit; what is said here is then said of all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One change of several that come as one pull request."""
+
+    finding: Finding
+    fingerprint: str
+    """Its own: people turn down each change, never the group."""
+    place: Place
+    team: str | None
+    owners: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1271,3 +1292,17 @@ class Proposal:
     run: str
     owners: tuple[tuple[str, float], ...] = ()
     """Teams and their shares of the pool's cost, largest first."""
+    members: tuple[Member, ...] = ()
+    """Every change, in the order in which the edit lists them, where it carries out several; `finding` is then the one that saves most."""
+
+    @property
+    def parts(self) -> tuple["Proposal", ...]:
+        """Each change as a proposal of its own, with its share of the edit's changes; one that is alone is its own part."""
+        parts, at = [], 0
+        for member in self.members:
+            end = at + len(member.finding.changes)
+            edit = replace(self.edit, changes=self.edit.changes[at:end])
+            own = replace(self, finding=member.finding, fingerprint=member.fingerprint, place=member.place, edit=edit)
+            parts.append(replace(own, team=member.team, owners=member.owners, members=()))
+            at = end
+        return tuple(parts) or (self,)

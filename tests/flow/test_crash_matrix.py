@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.flow.flow_world import ONE, Died, Fault, Mode, World, faulty, fits, make_world, projection, shrink
+from tests.flow.group_world import apply, each, group_world, measure
 from tests.judgement import NOW, POLICY
 from trimtab.errors import Upstream
 from trimtab.lifecycle import State
@@ -49,6 +50,24 @@ def _replan(world: World) -> None:
     world.propose(shrink(4, end=world.now.replace(hour=0)))
 
 
+def _propose_together(world: World) -> None:
+    world.propose(*each(world))
+
+
+def _propose_fewer(world: World) -> None:
+    """The next day's run finds one of three pools right."""
+    world.now = NOW + timedelta(days=1)
+    measure(world)
+    world.propose(*each(world, "batch", "web"), refusals=(fits(name="ml"),))
+
+
+def _verify_together(world: World) -> None:
+    world.now = NOW + timedelta(days=1, hours=1)
+    apply(world, "batch", "web")
+    measure(world)
+    world.tick_verify()
+
+
 Step = Callable[[World], None]
 LOOPS: dict[str, tuple[bytes, tuple[Step, ...], State]] = {
     "approved": (ONE, (_propose, _webhook, _approve, _verify), State.APPLIED),
@@ -71,6 +90,8 @@ def _run(world: World, steps: tuple[Step, ...], fault: Fault) -> None:
             step(world)
 
 
+TOGETHER: tuple[Step, ...] = (_propose_together, _propose_fewer, _approve, _verify_together)
+"""Three changes of one file, one of which leaves before the others are approved and merged."""
 MODES: tuple[Mode, Mode] = ("after", "lost")
 CASES = [
     ("approved", "after", "after"),
@@ -92,6 +113,25 @@ def test_whichever_write_the_process_dies_at_the_end_is_the_same(loop: str, odd:
     for k in range(1, len(fault.seen) + 1):
         world = make_world(tmp_path / f"{k}", policy)
         _run(world, steps, Fault(k, odd if k % 2 else even))
+        found = projection(world)
+        if found != wanted:
+            different[f"{k}: {fault.seen[k - 1]}"] = {name: value for name, value in found.items() if value != wanted[name]}
+
+    assert different == {}
+
+
+@pytest.mark.parametrize(("odd", "even"), [("after", "lost"), ("lost", "after")])
+def test_whichever_write_a_group_dies_at_its_end_is_the_same(odd: Mode, even: Mode, tmp_path: Path) -> None:
+    """Members that leave, an approval, one merge, and a memory of each: all of it survives a process that ends anywhere."""
+    undisturbed, fault = group_world(tmp_path / "whole"), Fault(0)
+    _run(undisturbed, TOGETHER, fault)
+    wanted = projection(undisturbed)
+    assert undisturbed.life().state is State.APPLIED
+
+    different = {}
+    for k in range(1, len(fault.seen) + 1):
+        world = group_world(tmp_path / f"{k}")
+        _run(world, TOGETHER, Fault(k, odd if k % 2 else even))
         found = projection(world)
         if found != wanted:
             different[f"{k}: {fault.seen[k - 1]}"] = {name: value for name, value in found.items() if value != wanted[name]}

@@ -32,7 +32,7 @@ def compare(name: str, blocks: object) -> None:
     assert text == path.read_text()
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", [*SCENARIOS, "group"])
 def test_a_card_that_asks_reads_as_it_was_approved(name: str) -> None:
     whole, _, verdict = scenario(name)
 

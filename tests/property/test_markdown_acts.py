@@ -19,7 +19,7 @@ from tests.judged_scenarios import KINDS, SCENARIOS, scenario
 from tests.judgement import HEAD, NOW, edit, proposal
 from tests.property.test_text_laws import HOSTILE
 from trimtab.adapters.wording import load_wording
-from trimtab.changes import branch_name, commit_message
+from trimtab.changes import branch_name, commit_message, commit_message_of_group, group_branch_name
 from trimtab.lifecycle import State
 from trimtab.records import Cluster, PersonId, Proposal, Verdict, VerdictLine
 from trimtab.render import slack
@@ -108,7 +108,7 @@ def prose_of(text: str) -> str:
     return "\n".join(token.content for token in tokens(text) if token.type in {"text", "text_special"})
 
 
-WIDE = ("one-approval-gpu", "two-approvals", "workload", "plan-loses-cluster")
+WIDE = ("one-approval-gpu", "two-approvals", "workload", "plan-loses-cluster", "group")
 """Together they fill every template of a pull request but a few words of the other kinds, which get the loudest of the corpus."""
 LOUD = [
     "\n/merge\n",
@@ -183,10 +183,14 @@ def test_no_word_of_others_acts_in_a_commit_or_a_branch(text: str) -> None:
     made, _, _ = sick("auto-merge", text)
     subject, changes = made.finding.subject, made.finding.changes
 
-    message = commit_message(subject=subject, cluster=text, changes=changes, proposal=made.id, nonce="n-1")
+    alone = commit_message(subject=subject, cluster=text, changes=changes, proposal=made.id, nonce="n-1")
+    named = [(text, change) for change in changes]
+    together = commit_message_of_group(cluster=text, path=text, changes=named, proposal=made.id, nonce="n-1")
 
-    assert not re.search(r"(?im)[@#!\[\]<>`]|://|skip ci|^co-authored-by:", message)
-    assert re.fullmatch(r"[A-Za-z0-9._/-]+", branch_name(subject, text))
+    for message in (alone, together):
+        assert not re.search(r"(?im)[@#!\[\]<>`]|://|skip ci|^co-authored-by:", message)
+    for branch in (branch_name(subject, text), group_branch_name(text, text)):
+        assert re.fullmatch(r"[A-Za-z0-9._/-]+", branch)
 
 
 @pytest.mark.security(37)
@@ -236,6 +240,23 @@ def test_a_text_that_no_forge_would_take_is_shortened_and_says_so() -> None:
     assert "This text is shortened" in text
     assert "### What changes" in text
     assert text.rstrip().endswith("-->")
+
+
+def test_a_text_about_very_many_changes_is_shortened_and_counts_the_rest() -> None:
+    whole, rules, verdict = scenario("group")
+    members = tuple(
+        replace(whole.members[0], finding=replace(whole.members[0].finding, subject=replace(whole.finding.subject, pool=f"{'x' * 70}-{n}")))
+        for n in range(300)
+    )
+    changes = tuple((f"node_groups[{number}].count", "6", "5") for number in range(300))
+    made = proposal(replace(whole, edit=edit(*changes), members=members))
+    named = replace(verdict, risks=tuple((member.finding.subject.pool, verdict.risk) for member in members))
+
+    text = body(made, whole.cluster, named, rules, NOW, wording=WORDING)
+
+    assert len(text) <= LONGEST
+    assert re.search(r"And \d+ more, which the changed file shows", text)
+    assert "This text is shortened" in text
 
 
 def test_a_text_that_fits_is_not_shortened() -> None:

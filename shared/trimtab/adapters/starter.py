@@ -46,8 +46,9 @@ _GITLAB = """\
 
 2. GitLab, a maintainer of the project: settings.
    Protected branches: main (allowed to push: no one; allowed to merge: Maintainers, or the merger alone if low-risk changes shall ever
-     merge by themselves; code owner approval required where your tier has it), trimtab/* (allowed to push, and to force push: the writer's own
-     user, or Developers where your tier names no single user; allowed to merge: no one).
+     merge by themselves; code owner approval required where your tier has it),
+     trimtab/* (allowed to push, and to force push: the writer's own user, or Developers where your tier names no single user;
+     allowed to merge: no one).
    Merge requests: merge method fast-forward or a merge train; pipelines must succeed; skipped pipelines do not count as success.
    Approvals: prevent approval by author, prevent approvals by users who add commits, remove all approvals when commits are added.
      Without these three no approval counts here, and nothing is merged by itself.

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from trimtab import globs
 from trimtab.changes import consumers, diffs, embedded, hcl_edit, kustomize
@@ -12,6 +13,8 @@ from trimtab.changes.reading import Files, doubts, holds, matching, only, read, 
 from trimtab.errors import BadInput, Refused
 from trimtab.records import FieldChange, Layout, Place, PlannedEdit, PoolField, SubjectKind
 
+Step = tuple[Place, Layout, tuple[FieldChange, ...]]
+"""What is changed where, of several changes that come together."""
 Spot = tuple[str, int, int]
 """Path, line, and which of the entries that one layout sees."""
 
@@ -179,6 +182,30 @@ def plan_edit(
         diff=diffs.unified(path, files[path], edited),
         reads=tuple((other, git_blob(files[other])) for other in sorted(others)),
         unsure=_unsure(files, place, layout, scalars, readings),
+    )
+
+
+def plan_edits(files: Files, steps: Sequence[Step]) -> PlannedEdit:
+    """One edit of one file that makes all these changes, each planned on what the ones before it leave.
+
+    Every guard holds at every step, so what two of them would change is refused by name. Raises Refused where a second file is meant.
+    """
+    now, made = dict(files), list[PlannedEdit]()
+    for place, layout, changes in steps:
+        edit = plan_edit(now, place, layout, changes)
+        if made and edit.path != made[0].path:
+            raise Refused(f"{place.path}: the values stand in {edit.path}, and those of the others in {made[0].path}")
+        now[edit.path] = edit.content
+        made.append(edit)
+    first, last = made[0], made[-1]
+    return replace(
+        first,
+        new_blob=last.new_blob,
+        content=last.content,
+        changes=tuple(change for edit in made for change in edit.changes),
+        diff=diffs.unified(first.path, files[first.path], last.content),
+        reads=tuple(sorted({read for edit in made for read in edit.reads})),
+        unsure=tuple(dict.fromkeys(why for edit in made for why in edit.unsure)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 from trimtab.errors import BadInput
 from trimtab.records import FieldChange, ProposalId, Subject
@@ -19,6 +20,11 @@ def branch_name(subject: Subject, cluster: str) -> str:
     return f"trimtab/{_slug(cluster)}/{_slug(subject.thing)}/{subject.field}"
 
 
+def group_branch_name(cluster: str, path: str) -> str:
+    """The one branch of what is changed together in a file: trimtab/<cluster>/<file>/together; no field has that name."""
+    return f"trimtab/{_slug(cluster)}/{_slug(path)}/together"
+
+
 def commit_message(
     *, subject: Subject, cluster: str, changes: tuple[FieldChange, ...], proposal: ProposalId, nonce: str, verb: str = "set"
 ) -> str:
@@ -27,6 +33,17 @@ def commit_message(
         raise BadInput("a commit's trailers take letters, digits and . _ / - only")
     title = f"trimtab: {verb} {subject.field} of {safe(cluster)}/{safe(subject.pool)}"
     lines = "\n".join(f"{change.field} from {safe(change.old)} to {safe(change.new)}" for change in changes)
+    return f"{title}\n\n{lines}\n\nTrimtab-Proposal: {proposal}\nTrimtab-Nonce: {nonce}\n"
+
+
+def commit_message_of_group(
+    *, cluster: str, path: str, changes: Sequence[tuple[str, FieldChange]], proposal: ProposalId, nonce: str
+) -> str:
+    """The same for several changes of one file: one line each, with what it is about."""
+    if not (_TOKEN.fullmatch(proposal) and _TOKEN.fullmatch(nonce)):
+        raise BadInput("a commit's trailers take letters, digits and . _ / - only")
+    title = f"trimtab: set {len(changes)} values of {safe(cluster)} in {safe(path)}"
+    lines = "\n".join(f"{change.field} of {safe(name)} from {safe(change.old)} to {safe(change.new)}" for name, change in changes)
     return f"{title}\n\n{lines}\n\nTrimtab-Proposal: {proposal}\nTrimtab-Nonce: {nonce}\n"
 
 

@@ -28,15 +28,16 @@ from trimtab.settings import Settings
 def proposal_row(life: Life) -> dict[str, object]:
     """One proposal as one line."""
     proposal = life.planned()
-    finding, verdict = proposal.finding, life.verdict
+    findings, verdict = [part.finding for part in proposal.parts], life.verdict
+    finding, is_known = proposal.finding, all(found.saving_effective for found in findings)
     return {
         "id": proposal.id,
         "cluster_uid": finding.subject.cluster_uid,
-        "pool": f"{proposal.place.cluster}/{proposal.place.pool}",
-        "change": ", ".join(f"{change.field} {change.old} → {change.new}" for change in finding.changes),
+        "pool": f"{proposal.place.cluster}/{', '.join(part.place.pool for part in proposal.parts)}",
+        "change": "; ".join(", ".join(f"{change.field} {change.old} → {change.new}" for change in found.changes) for found in findings),
         "rule": finding.rule,
-        "saving_list": finding.saving_list.amount,
-        "saving_effective": finding.saving_effective.amount if finding.saving_effective else None,
+        "saving_list": sum(found.saving_list.amount for found in findings),
+        "saving_effective": sum(found.saving_effective.amount for found in findings if found.saving_effective) if is_known else None,
         "currency": finding.saving_list.currency,
         "risk": verdict.risk.word if verdict else None,
         "tier": str(verdict.tier) if verdict else None,
@@ -196,9 +197,11 @@ def show_proposal(proposal: str, ports: Ports, output: Format) -> None:
     row = proposal_row(life)
     print_table(str(row["id"]), ("what", "value"), [(key, value) for key, value in row.items() if key != "id"])
     console().print(Syntax(life.planned().edit.diff, "diff", background_color="default"))
-    finding = life.planned().finding
-    console().print(shown(f"  {money_sentence(finding)}"))
-    print_proof(finding)
+    for part in life.planned().parts:
+        if life.planned().members:
+            console().print(shown(f"  {part.place.cluster}/{part.place.pool}"))
+        console().print(shown(f"  {money_sentence(part.finding)}"))
+        print_proof(part.finding)
     if life.verdict:
         lines = [("yes" if line.held else "no", line.rule, line.saw, line.wanted, line.source) for line in life.verdict.lines]
         print_table("Verdict", ("held", "rule", "saw", "wanted", "from"), lines)

@@ -10,16 +10,18 @@ from datetime import datetime
 from trimtab.analysis.rightsize import fingerprint
 from trimtab.flow.cards import tell
 from trimtab.flow.effects import carry_on, catch_up, owes_close
-from trimtab.flow.life import STREAMS, Journal, Life, Memory, fold, lives, stream_of, until_settled
+from trimtab.flow.facts import pool_of
+from trimtab.flow.groups import turned_down
+from trimtab.flow.life import STREAMS, Journal, Life, fold, lives, remember, stream_of, until_settled
 from trimtab.flow.notes import say_once
 from trimtab.lifecycle import Event, State, is_over
 from trimtab.ports import Ports
-from trimtab.records import Finding, Proposal, ProposalId, Refusal
+from trimtab.records import Finding, Proposal, ProposalId, Refusal, Subject
 
 SAYS_ENOUGH = frozenset({"fits", "fits-tightly", "already-right", "would-have-missed", "held-idle", "warm-idle", "commitment-stays"})
 """Refusals that were given on good evidence; every other one means that something was missing, stale or in doubt."""
 ROLLBACK = "rollback"
-_REPLACEABLE = (State.PLANNED, State.OPEN, State.AWAITING, State.APPROVED, State.EXPIRED)
+REPLACEABLE = (State.PLANNED, State.OPEN, State.AWAITING, State.APPROVED, State.EXPIRED)
 
 
 def adopt(journal: Journal, proposal: Proposal, ports: Ports, now: datetime) -> str:
@@ -39,7 +41,9 @@ def adopt(journal: Journal, proposal: Proposal, ports: Ports, now: datetime) -> 
 
 
 def familiar(life: Life, proposal: Proposal) -> str:
-    """The fingerprint under which the stream knows this wish already, the newest first; else its own."""
+    """The fingerprint under which the stream knows this wish already, the newest first; else its own. Of several, each knows its own."""
+    if proposal.members:
+        return proposal.fingerprint
     current = (life.proposal.fingerprint,) if life.proposal else ()
     known = (*current, *(memory.fingerprint for memory in reversed(life.memory)))
     return next((old for old in known if fingerprint(proposal.finding, old) == old), proposal.fingerprint)
@@ -47,15 +51,9 @@ def familiar(life: Life, proposal: Proposal) -> str:
 
 def remembered(life: Life, proposal: Proposal, now: datetime) -> str:
     """Why this fingerprint is left alone, from what the stream remembers; "" = it is not."""
-    for memory in life.memory:
-        if memory.fingerprint != proposal.fingerprint:
-            continue
-        if memory.kind == "snoozed" and memory.until and now < memory.until:
-            return f"snoozed until {memory.until:%Y-%m-%d} by {memory.by}"
-        if memory.kind == "rejected":
-            return f"rejected on {memory.at:%Y-%m-%d} by {memory.by}: {memory.reason}"
-        if memory.kind == "closed":
-            return f"its pull request was closed unmerged on {memory.at:%Y-%m-%d}; it stays closed until the evidence changes"
+    said = turned_down(proposal, life.memory, now)
+    if said:
+        return said
     if life.state is State.HUMAN_OWNED:
         return "a person has taken its pull request over; Trimtab keeps its hands off"
     if life.state in (State.MERGING, State.MERGED, State.APPLIED):
@@ -100,6 +98,8 @@ def renew(journal: Journal, proposal: Proposal, now: datetime) -> None:
     measured = replace(
         journal.life.planned(), finding=proposal.finding, valid_at=proposal.valid_at, owners=proposal.owners, team=proposal.team
     )
+    if proposal.members:
+        measured = replace(measured, members=proposal.members, place=proposal.place)
     reason = f"measured until {proposal.valid_at:%Y-%m-%d %H:%M} UTC: the same change"
     if journal.life.state is State.EXPIRED:
         journal.move(Event.ASKED, f"asked again, {reason}", proposal=measured, asked_at=now)
@@ -114,20 +114,27 @@ def _in_words(proposal: Proposal) -> str:
 # ── what is no longer found ──────────────────────────────────────────────────────────────────────────────────────────
 def supersede_vanished(findings: Sequence[Finding], refusals: Sequence[Refusal], end: datetime, ports: Ports, now: datetime) -> None:
     """End what an older run proposed and the evidence until `end` no longer asks for."""
-    # What only a person can do renews no pull request: one that stands for the same field asks for something else.
-    found = {finding.subject for finding in findings if not finding.needs_person}
-    # Where evidence was missing or stale, what was proposed before still stands.
-    judged = {(finding.subject.cluster_uid, finding.subject.kind, finding.subject.pool) for finding in findings}
-    judged |= {(refusal.cluster_uid, refusal.kind, refusal.pool) for refusal in refusals if refusal.rule in SAYS_ENOUGH}
+    found, judged = looked_at(findings, refusals)
     for stream, entry in sorted(ports.ledger.heads(STREAMS).items()):
         life = fold(entry)
         proposal = life.proposal
         if proposal is None or proposal.valid_at >= end or proposal.finding.rule == ROLLBACK:
             continue
-        subject = proposal.finding.subject
-        is_vanished = subject not in found and (subject.cluster_uid, subject.kind, subject.pool) in judged
-        if (life.state in _REPLACEABLE and is_vanished) or owes_close(life):
+        # Of several that come together, those that are still wanted stay: then the run plans it again without the others.
+        subjects = [part.finding.subject for part in proposal.parts]
+        is_vanished = all(it not in found and (it.cluster_uid, it.kind, it.pool) in judged for it in subjects)
+        if (life.state in REPLACEABLE and is_vanished) or owes_close(life):
             _supersede(ProposalId(stream.removeprefix(STREAMS)), end, ports, now)
+
+
+def looked_at(findings: Sequence[Finding], refusals: Sequence[Refusal]) -> tuple[set[Subject], set[tuple[str, str, str]]]:
+    """What a run still wants, and everything that it could look at well enough to say."""
+    # What only a person can do renews no pull request: one that stands for the same field asks for something else.
+    found = {finding.subject for finding in findings if not finding.needs_person}
+    # Where evidence was missing or stale, what was proposed before still stands.
+    judged = {(str(finding.subject.cluster_uid), str(finding.subject.kind), finding.subject.pool) for finding in findings}
+    judged |= {(str(refusal.cluster_uid), str(refusal.kind), refusal.pool) for refusal in refusals if refusal.rule in SAYS_ENOUGH}
+    return found, judged
 
 
 def _supersede(proposal: ProposalId, end: datetime, ports: Ports, now: datetime) -> None:
@@ -140,10 +147,10 @@ def _supersede(proposal: ProposalId, end: datetime, ports: Ports, now: datetime)
             # The deployment no longer names its repo: nothing of ours may touch it, and it must not keep others from opening.
             return journal.life.state
         catch_up(journal, ports, now)
-        if journal.life.state in _REPLACEABLE:
+        if journal.life.state in REPLACEABLE:
             reason = f"the evidence until {end:%Y-%m-%d} no longer asks for it"
-            memory = Memory(fingerprint=journal.life.planned().fingerprint, kind="superseded", at=now, by="propose", reason=reason)
-            journal.move(Event.SUPERSEDED, reason, memory=(*journal.life.memory, memory), approvals=())
+            memory = remember(journal.life.planned(), "superseded", now, by="propose", reason=reason)
+            journal.move(Event.SUPERSEDED, reason, memory=(*journal.life.memory, *memory), approvals=())
         carry_on(journal, ports, now)
         return journal.life.state
 
@@ -163,9 +170,9 @@ def point_to_successors(opened: Sequence[ProposalId], ports: Ports, now: datetim
 
 
 def _is_about_the_same(other: Life, life: Life) -> bool:
-    theirs, ours = other.planned().finding.subject, life.planned().finding.subject
-    is_same_repo = other.planned().place.repo == life.planned().place.repo
-    return is_same_repo and theirs != ours and (theirs.cluster_uid, theirs.thing) == (ours.cluster_uid, ours.thing)
+    theirs, ours = other.planned(), life.planned()
+    pools = {pool_of(part) for part in ours.parts}
+    return theirs.place.repo == ours.place.repo and theirs.id != ours.id and any(pool_of(part) in pools for part in theirs.parts)
 
 
 def _point(proposal: ProposalId, url: str, number: int, ports: Ports, now: datetime) -> None:

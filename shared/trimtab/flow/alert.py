@@ -88,7 +88,7 @@ def causes(ports: Ports, governance: Governance, team: Team | None) -> tuple[str
 def fixes(ports: Ports, team: Team | None) -> tuple[tuple[str, str], ...]:
     """Open proposals that lower the bill, the largest first: in words, and where; for a team, those on pools that it has a share of."""
     lives = [fold(entry) for entry in ports.ledger.heads(STREAMS).values()]
-    waiting = [(life.planned(), life.pull_request) for life in lives if life.state in _OPEN and life.pull_request]
+    waiting = [(part, life.pull_request) for life in lives if life.state in _OPEN and life.pull_request for part in life.planned().parts]
     saving = [(proposal, ref) for proposal, ref in waiting if worth(proposal.finding).amount > 0 and _concerns(team, proposal)]
     saving.sort(key=lambda pair: (worth(pair[0].finding).currency, -worth(pair[0].finding).amount, pair[0].id))
     return tuple((f"{proposal.place.cluster}/{proposal.place.pool}: {_saved(proposal.finding)}", ref.url) for proposal, ref in saving[:TOP])

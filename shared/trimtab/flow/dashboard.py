@@ -12,7 +12,7 @@ from trimtab.lifecycle import State
 from trimtab.ports import Ports
 from trimtab.records import Cluster, ClusterUid, Entry, Governance, Issue, Json, Refusal, Stage
 from trimtab.render.dashboard import TITLE, Page, Pending, Reason, TurnedDown, dashboard
-from trimtab.render.view import title
+from trimtab.render.view import saving_of, title
 
 STREAMS = "dashboards/"
 IN_FLIGHT = timedelta(minutes=3)
@@ -147,7 +147,7 @@ def _pending(life: Life, clusters: Mapping[ClusterUid, Cluster], mark: str) -> P
         title=_title(life, clusters),
         state=life.state.value,
         since=life.planned_at or proposal.valid_at,
-        saving=proposal.finding.saving_effective or proposal.finding.saving_list,
+        saving=saving_of(proposal),
         waits=tuple(line for line in reasons if line.effect in ("blocks", "waits")),
         held=life.held,
     )

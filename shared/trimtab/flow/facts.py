@@ -1,12 +1,13 @@
 """Load everything a verdict is made from, so that judging itself does no I/O; what cannot be read stays None, and None never helps."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from trimtab.changes import Files, declared_pool, declared_values, git_blob, layout_of, plan_edit
+from trimtab.changes import Files, Step, declared_pool, declared_values, git_blob, layout_of, plan_edits
 from trimtab.errors import BadInput, NotYet, Refused
 from trimtab.flow.ground import Ground
 from trimtab.flow.health_alerts import open_alerts
-from trimtab.flow.life import STREAMS, Journal, Life, fold, stream_of
+from trimtab.flow.life import STREAMS, Life, fold, stream_of, subject_of
 from trimtab.flow.live import live_quota, quota_asks
 from trimtab.flow.plans import layouts_of, plan_of
 from trimtab.lifecycle import State
@@ -34,20 +35,21 @@ STILL_NOW = timedelta(hours=36)
 """How old the newest measured hour may be: collectors that push once a day must do."""
 
 
-def load_facts(journal: Journal, ports: Ports, ground: Ground, now: datetime, *, is_thorough: bool, seen: PullRequest | None) -> Facts:
+def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_thorough: bool, seen: PullRequest | None) -> Facts:
     """The facts about one proposal, read now; `seen` is its pull request where the forge has just answered with it.
 
     Unless it is thorough, a head that has the id of our own commit is taken for that commit, and what merging it does is reckoned from
     the files: enough to say what a proposal waits for, and never enough to merge.
     """
-    life, proposal, governance = journal.life, journal.life.planned(), ground.governance
+    proposal, governance = life.planned(), ground.governance
     repository = ports.settings.repository(proposal.place.repo)
     files = files_of(proposal, ground.base, ports)
     cluster = ports.palette.cluster(proposal.finding.subject.cluster_uid)
     pull_request = seen or (ports.forge.pull_request(repository.id, life.pull_request.number) if life.pull_request else None)
     others = _other_lives(ports, proposal.id)
     layouts = layouts_of(proposal.place.path, governance)
-    return Facts(
+    together = max(0, len(proposal.members) - 1)
+    whole = Facts(
         proposal=proposal.id,
         finding=proposal.finding,
         place=proposal.place,
@@ -64,13 +66,13 @@ def load_facts(journal: Journal, ports: Ports, ground: Ground, now: datetime, *,
         our_login=ports.forge.login,
         is_base_blob_unmoved=is_unmoved(files, proposal),
         is_merge_exactly_the_plan=_is_exactly_the_plan(ports, life, ground, pull_request, files, is_thorough=is_thorough),
-        earlier=tuple(memory.kind for memory in life.memory if memory.fingerprint == proposal.fingerprint and memory.kind != "superseded"),
+        earlier=_earlier(others, life, proposal),
         others_open=_others_open(others, proposal),
         last_change=_last_change(others, life, proposal),
         share_of_pools=_share_of_pools([other for other in others if other.planned().run == proposal.run], proposal, ports),
         share_of_pools_today=_share_of_pools([other for other in others if _was_planned_on(other, now.date())], proposal, ports),
-        auto_merges_today=sum(1 for other in others if _merged_by_itself(other, now.date())),
-        open_count=sum(1 for other in others if _is_open(other)),
+        auto_merges_today=together + sum(len(other.planned().parts) for other in others if _merged_by_itself(other, now.date())),
+        open_count=together + sum(len(other.planned().parts) for other in others if _is_open(other)),
         stop_reason=ports.permit.stop_reason(),
         alerts=open_alerts(ports, cluster.project_uid if cluster else None),
         quota=live_quota(proposal.finding.subject, ports),
@@ -79,6 +81,31 @@ def load_facts(journal: Journal, ports: Ports, ground: Ground, now: datetime, *,
         is_plan_expected=any(layout.expects_plan for layout in layouts),
         is_plan_author_known=any(layout.plan_author for layout in layouts),
         instance_gpus=_gpus(ports, cluster, proposal.finding.instance_type),
+    )
+    if not proposal.members:
+        return whole
+    members = tuple(_of_part(whole, part, others, life, files, governance, ports, now) for part in proposal.parts)
+    return replace(whole, members=members)
+
+
+def _of_part(
+    whole: Facts, part: Proposal, others: list[Life], life: Life, files: Files, governance: Governance | None, ports: Ports, now: datetime
+) -> Facts:
+    """What is known of one change of several: its own finding, place and share of the edit; limits count all of them."""
+    return replace(
+        whole,
+        finding=part.finding,
+        place=part.place,
+        edit=part.edit,
+        declared=_declared(files, part.place, governance, whole.cluster),
+        owners=part.owners,
+        demand_now=demand_now(ports, part, now),
+        earlier=_earlier(others, life, part),
+        others_open=_others_open(others, part),
+        last_change=_last_change(others, life, part),
+        quota=live_quota(part.finding.subject, ports),
+        declared_texts=_declared_texts(files, part, governance),
+        instance_gpus=_gpus(ports, whole.cluster, part.finding.instance_type),
     )
 
 
@@ -148,7 +175,8 @@ def _gpus(ports: Ports, cluster: Cluster | None, instance_type: str) -> int | No
 
 def files_of(proposal: Proposal, base: CommitSha, ports: Ports) -> Files:
     """The files that the plan was made from, as they are at a commit; what is gone is not among them."""
-    paths = sorted({proposal.place.path, proposal.edit.path, *(path for path, _ in proposal.edit.reads)})
+    places = {part.place.path for part in proposal.parts}
+    paths = sorted({*places, proposal.edit.path, *(path for path, _ in proposal.edit.reads)})
     return ports.forge.read_files(proposal.place.repo, base, paths)
 
 
@@ -230,11 +258,15 @@ def _is_exactly_the_plan(
 def replan(files: Files, proposal: Proposal, governance: Governance) -> PlannedEdit | None:
     """The same change planned on another base; None where the files no longer say what the evidence was made for."""
     try:
-        subject = proposal.finding.subject
-        layout = layout_of(files, proposal.place, governance.layouts, subject.field, subject.kind)
-        return plan_edit(files, proposal.place, layout, proposal.finding.changes)
+        return plan_edits(files, [step_of(files, part, governance) for part in proposal.parts])
     except (BadInput, Refused):
         return None
+
+
+def step_of(files: Files, part: Proposal, governance: Governance) -> Step:
+    """One change with its place and the layout that reads it. Raises Refused or BadInput where no layout does."""
+    subject = part.finding.subject
+    return part.place, layout_of(files, part.place, governance.layouts, subject.field, subject.kind), part.finding.changes
 
 
 def _other_lives(ports: Ports, this: ProposalId) -> list[Life]:
@@ -243,10 +275,12 @@ def _other_lives(ports: Ports, this: ProposalId) -> list[Life]:
 
 
 def _same_pool(life: Life, proposal: Proposal) -> bool:
-    if life.proposal is None:
-        return False
-    theirs, ours = life.proposal.finding.subject, proposal.finding.subject
-    return (theirs.cluster_uid, theirs.thing) == (ours.cluster_uid, ours.thing)
+    return life.proposal is not None and pool_of(proposal) in {pool_of(part) for part in life.proposal.parts}
+
+
+def pool_of(part: Proposal) -> tuple[ClusterUid, str]:
+    """The pool, or whatever else it is, that one change is about."""
+    return part.finding.subject.cluster_uid, part.finding.subject.thing
 
 
 def _others_open(others: list[Life], proposal: Proposal) -> tuple[ProposalId, ...]:
@@ -254,8 +288,20 @@ def _others_open(others: list[Life], proposal: Proposal) -> tuple[ProposalId, ..
 
 
 def _last_change(others: list[Life], life: Life, proposal: Proposal) -> datetime | None:
-    lives = (life, *(other for other in others if _same_pool(other, proposal)))
-    return max((memory.at for touched in lives for memory in touched.memory if memory.kind == "merged"), default=None)
+    pool = "/".join(pool_of(proposal))
+    merged = (
+        memory.at
+        for touched in (life, *others)
+        for memory in touched.memory
+        if memory.kind == "merged" and subject_of(memory, touched).rpartition("/")[0] == pool
+    )
+    return max(merged, default=None)
+
+
+def _earlier(others: list[Life], life: Life, proposal: Proposal) -> tuple[str, ...]:
+    """What became of this very change before, by itself or together with others."""
+    memories = (memory for touched in (life, *others) for memory in touched.memory)
+    return tuple(memory.kind for memory in memories if memory.fingerprint == proposal.fingerprint and memory.kind != "superseded")
 
 
 def _was_planned_on(life: Life, day: date) -> bool:
@@ -265,7 +311,6 @@ def _was_planned_on(life: Life, day: date) -> bool:
 
 def _share_of_pools(others: list[Life], proposal: Proposal, ports: Ports) -> float:
     """Share of all live pools that these proposals and this one want to change."""
-    subjects = [other.planned().finding.subject for other in others]
-    touched = {(subject.cluster_uid, subject.thing) for subject in (*subjects, proposal.finding.subject)}
+    touched = {pool_of(part) for each in (*(other.planned() for other in others), proposal) for part in each.parts}
     pools = sum(len(cluster.pools) for cluster in ports.palette.clusters())
     return len(touched) / pools if pools else 1.0

@@ -75,7 +75,7 @@ def judge_now(
     life = journal.life
     ground = ground or ground_of(life.planned().place.repo, ports)
     governance = ground.governance
-    facts = load_facts(journal, ports, ground, now, is_thorough=is_thorough, seen=seen)
+    facts = load_facts(life, ports, ground, now, is_thorough=is_thorough, seen=seen)
     facts = replace(facts, approvals=clicked_approvals(life.approvals, life.planned().id, governance, ports))
     if governance and facts.pull_request and facts.pull_request.state == "open":
         facts = with_reviews(facts, governance, judge(facts, governance, now).tier, ports)

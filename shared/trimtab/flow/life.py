@@ -9,7 +9,7 @@ from trimtab.errors import Broken
 from trimtab.flow.codec import dump, load
 from trimtab.lifecycle import Event, State, advance
 from trimtab.ports import Ports
-from trimtab.records import Approval, CommitSha, Entry, Outcome, Proposal, ProposalId, Subject, Verdict
+from trimtab.records import Approval, ClusterUid, CommitSha, Entry, Outcome, Proposal, ProposalId, Subject, Verdict
 
 STREAMS = "proposals/"
 ATTEMPTS = 8
@@ -63,6 +63,8 @@ class Memory:
     until: datetime | None = None
     by: str = ""
     reason: str = ""
+    about: str = ""
+    """Subject of the change, where several came together; "" = what the stream is about."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +113,34 @@ class Moved(Exception):
 def proposal_id(repo: str, subject: Subject) -> ProposalId:
     """The id of everything that is ever proposed for this subject."""
     return ProposalId("prop-" + hashlib.sha256(f"{repo}|{subject}".encode()).hexdigest()[:12])
+
+
+def group_id(repo: str, cluster: ClusterUid, path: str) -> ProposalId:
+    """The id of everything that is ever proposed together for a cluster in this file; no subject has it."""
+    return ProposalId("prop-" + hashlib.sha256(f"{repo}|{cluster}|file|{path}".encode()).hexdigest()[:12])
+
+
+def remember(
+    proposal: Proposal, kind: str, at: datetime, *, by: str, until: datetime | None = None, reason: str = ""
+) -> tuple[Memory, ...]:
+    """What became of a proposal, for each of its changes: what comes together is remembered apart."""
+    return tuple(
+        Memory(
+            fingerprint=part.fingerprint,
+            kind=kind,
+            at=at,
+            until=until,
+            by=by,
+            reason=reason,
+            about=str(part.finding.subject) if proposal.members else "",
+        )
+        for part in proposal.parts
+    )
+
+
+def subject_of(memory: Memory, life: Life) -> str:
+    """The subject that a memory is about."""
+    return memory.about or str(life.planned().finding.subject)
 
 
 def stream_of(proposal: str) -> str:

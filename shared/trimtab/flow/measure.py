@@ -7,16 +7,21 @@ from trimtab.attribution.summary import PoolDay, Summary
 from trimtab.flow.life import Life
 from trimtab.flow.live import live_quota, quota_waits
 from trimtab.ports import Ports
-from trimtab.records import Cluster, Json, Outcome, Quota
-from trimtab.savings.verify import Health, NodeHours, outcome
+from trimtab.records import Cluster, Json, Outcome, Proposal, Quota
+from trimtab.savings.verify import Health, NodeHours, outcome, together
 
 DAYS_BEFORE = 14
 """Days before the change that it is compared with: two whole weeks."""
 
 
 def measure(life: Life, cluster: Cluster | None, ports: Ports, now: datetime) -> Outcome:
-    """The outcome as far as it is known today; what is not known stays None and is said."""
-    proposal = life.planned()
+    """The outcome as far as it is known today; what is not known stays None and is said. Of several changes, each by itself and all."""
+    parts = life.planned().parts
+    outcomes = [(part.finding.subject.pool, _measured(part, life, cluster, ports, now)) for part in parts]
+    return together(outcomes) if life.planned().members else outcomes[0][1]
+
+
+def _measured(proposal: Proposal, life: Life, cluster: Cluster | None, ports: Ports, now: datetime) -> Outcome:
     subject = proposal.finding.subject
     pool = subject.pool if subject.kind == "pool" else ""
     quota = live_quota(subject, ports)

@@ -16,7 +16,7 @@ from trimtab.flow.gate import answer
 from trimtab.flow.governance import home_governance
 from trimtab.flow.hints import answer_hint, is_our_own_echo, proposals_of, repository_of
 from trimtab.flow.judging import Judged, judge_now
-from trimtab.flow.life import Journal, Memory, until_settled
+from trimtab.flow.life import Journal, remember, until_settled
 from trimtab.flow.queue import WAKE as QUEUE
 from trimtab.flow.queue import judge_queue
 from trimtab.flow.requests import forge_event_of, slack_of
@@ -216,10 +216,8 @@ def _answered(journal: Journal, decision: Decision, said: str = "") -> tuple[tup
 
 
 def _turn_down(journal: Journal, event: Event, decision: Decision, reason: str, now: datetime, *, until: datetime | None = None) -> None:
-    memory = Memory(
-        fingerprint=journal.life.planned().fingerprint, kind=event.value, at=now, until=until, by=decision.person.id, reason=decision.reason
-    )
-    _move(journal, event, decision, reason, memory=(*journal.life.memory, memory), approvals=())
+    memory = remember(journal.life.planned(), event.value, now, until=until, by=decision.person.id, reason=decision.reason)
+    _move(journal, event, decision, reason, memory=(*journal.life.memory, *memory), approvals=())
 
 
 def _record_approval(decision: Decision, journal: Journal, ports: Ports, now: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from trimtab.errors import Upstream
 from trimtab.flow.gate import CHECK, Conclusion, anchor, said
 from trimtab.flow.judging import Judged
-from trimtab.flow.life import Intent, Journal, Memory, PullRequestRef
+from trimtab.flow.life import Intent, Journal, PullRequestRef, remember
 from trimtab.lifecycle import Event, State
 from trimtab.ports import Ports
 from trimtab.records import CommitSha, Merged, MergeRefused, PullRequest, Queued, Tier
@@ -86,12 +86,14 @@ def _publish(journal: Journal, ports: Ports, ref: PullRequestRef, conclusion: Co
 
 
 def _may_by_itself(journal: Journal, judged: Judged, ports: Ports, now: datetime) -> bool:
-    """The day's cap on merges without a person, as slots: two workers at once cannot both take the last one."""
+    """The day's cap on merges without a person, as slots, one for each change: two workers at once cannot both take the last one."""
     if judged.verdict.tier is not Tier.AUTO or judged.facts.approvals or judged.governance is None:
         return True
     proposal, cap = journal.life.planned(), judged.governance.limits.auto_merges_per_day
     holder = f"{proposal.id}.{journal.life.generation}"
-    return ports.ledger.claim_slot(f"auto-merges-{proposal.place.repo}", f"{now:%Y-%m-%d}", cap, holder) is not None
+    holders = [f"{holder}.{part.fingerprint}" for part in proposal.parts] if proposal.members else [holder]
+    window = (f"auto-merges-{proposal.place.repo}", f"{now:%Y-%m-%d}")
+    return all(ports.ledger.claim_slot(*window, cap, each) is not None for each in holders)
 
 
 def merge_message(journal: Journal, ref: PullRequestRef, nonce: str) -> str:
@@ -123,7 +125,6 @@ def record_merge(journal: Journal, commit: CommitSha, by: str) -> None:
         journal.ports.log.warning("merge.differs", proposal=journal.life.planned().id, commit=commit, input=wrong)
         journal.ports.permit.stop(by="trimtab", reason=f"merge {commit[:10]} is not what was judged: {wrong}", at=journal.now)
     proposal = journal.life.planned()
-    memory = Memory(fingerprint=proposal.fingerprint, kind="merged", at=journal.now, by=by)
     journal.move(
         Event.MERGED,
         f"{commit[:10]} by {by}" + (f", which is not what was judged: {wrong}" if wrong else ""),
@@ -132,7 +133,7 @@ def record_merge(journal: Journal, commit: CommitSha, by: str) -> None:
         merge_commit=commit,
         merged_at=journal.now,
         merged_by=by,
-        memory=(*journal.life.memory, memory),
+        memory=(*journal.life.memory, *remember(proposal, "merged", journal.now, by=by)),
     )
 
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
-from trimtab.changes import commit_message
+from trimtab.changes import commit_message, commit_message_of_group
 from trimtab.errors import Refused
 from trimtab.flow.facts import files_of, replan
 from trimtab.flow.ground import Ground
@@ -122,14 +122,7 @@ def _ensure_commit(journal: Journal, proposal: Proposal, ports: Ports) -> Commit
     repo, edit = proposal.place.repo, proposal.edit
     known = journal.life.branch_head
     expected = known if known is not None and ports.forge.branch_head(repo, proposal.branch) == known else None
-    subject = proposal.finding.subject
-    message = commit_message(
-        subject=subject,
-        cluster=proposal.place.cluster,
-        changes=proposal.finding.changes,
-        proposal=proposal.id,
-        nonce=f"{proposal.fingerprint[:12]}.{proposal.generation}",
-    )
+    message = _message(proposal)
     at = journal.life.planned_at or journal.now
     head = ports.forge.commit_files(repo, proposal.branch, proposal.base, expected, {edit.path: edit.content}, message, at)
     if head is not None:
@@ -138,6 +131,21 @@ def _ensure_commit(journal: Journal, proposal: Proposal, ports: Ports) -> Commit
     if found is not None and is_exactly_ours(proposal, found, ports):
         return found
     raise Refused(f"branch {proposal.branch} of {repo} holds something that is not ours: hands off")
+
+
+def _message(proposal: Proposal) -> str:
+    nonce = f"{proposal.fingerprint[:12]}.{proposal.generation}"
+    if proposal.members:
+        changes = [(member.finding.subject.pool, change) for member in proposal.members for change in member.finding.changes]
+        place, path = proposal.place, proposal.edit.path
+        return commit_message_of_group(cluster=place.cluster, path=path, changes=changes, proposal=proposal.id, nonce=nonce)
+    return commit_message(
+        subject=proposal.finding.subject,
+        cluster=proposal.place.cluster,
+        changes=proposal.finding.changes,
+        proposal=proposal.id,
+        nonce=nonce,
+    )
 
 
 def is_exactly_ours(proposal: Proposal, head: CommitSha, ports: Ports) -> bool:

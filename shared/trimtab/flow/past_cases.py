@@ -8,7 +8,7 @@ from trimtab.errors import Broken
 from trimtab.flow.life import STREAMS, Life, fold
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
-from trimtab.records import Cluster, ClusterUid, Entry, Finding, InstanceType
+from trimtab.records import Cluster, ClusterUid, Entry, Finding, InstanceType, Outcome, Proposal
 from trimtab.savings.verify import is_decided
 
 UNDONE = frozenset({"rolled-back", "reverted"})
@@ -29,7 +29,7 @@ def _of_stream(stream: str, head: Entry, clusters: Mapping[ClusterUid, Cluster],
     except Broken as error:
         ports.log.warning("past-cases.broken", stream=stream, input=str(error))
         return []
-    return [past for life in lives if (past := _past(life, clusters, ports)) is not None]
+    return [past for life in lives for past in _pasts(life, clusters, ports)]
 
 
 def _lives(stream: str, head: Entry, ports: Ports) -> list[Life]:
@@ -39,10 +39,17 @@ def _lives(stream: str, head: Entry, ports: Ports) -> list[Life]:
     return list({life.generation: life for life in (*earlier, newest)}.values())
 
 
-def _past(life: Life, clusters: Mapping[ClusterUid, Cluster], ports: Ports) -> Past | None:
-    """A life's outcome, once it is known well enough to be told."""
-    outcome, proposal = life.outcome, life.proposal
-    if outcome is None or proposal is None or proposal.finding.rule == ROLLBACK:
+def _pasts(life: Life, clusters: Mapping[ClusterUid, Cluster], ports: Ports) -> list[Past]:
+    """The outcome of each of its changes."""
+    outcome, parts = life.outcome, life.proposal.parts if life.proposal else ()
+    outcomes = outcome.members if outcome and outcome.members else (outcome,) * len(parts)
+    found = [_past(life, part, each, clusters, ports) for part, each in zip(parts, outcomes, strict=True)]
+    return [past for past in found if past is not None]
+
+
+def _past(life: Life, proposal: Proposal, outcome: Outcome | None, clusters: Mapping[ClusterUid, Cluster], ports: Ports) -> Past | None:
+    """A change's outcome, once it is known well enough to be told."""
+    if outcome is None or proposal.finding.rule == ROLLBACK:
         return None
     was_undone = life.state is State.ROLLED_BACK or any(
         memory.kind in UNDONE and memory.fingerprint == proposal.fingerprint for memory in life.memory

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from trimtab.flow.life import Journal, Memory
+from trimtab.flow.life import Journal, remember
 from trimtab.flow.merging import record_merge
 from trimtab.flow.notes import say_once
 from trimtab.lifecycle import Event, State
@@ -22,10 +22,8 @@ def notice(journal: Journal, ports: Ports, now: datetime) -> None:
     if pull_request.state == "merged":
         record_merge(journal, pull_request.merge_commit or pull_request.head, "forge")
     elif pull_request.state == "closed":
-        memory = Memory(fingerprint=journal.life.planned().fingerprint, kind="closed", at=now, by="forge")
-        journal.move(
-            Event.CLOSED_BY_HUMAN, "closed on the forge without merging", actor="forge", memory=(*journal.life.memory, memory), approvals=()
-        )
+        memory = (*journal.life.memory, *remember(journal.life.planned(), "closed", now, by="forge"))
+        journal.move(Event.CLOSED_BY_HUMAN, "closed on the forge without merging", actor="forge", memory=memory, approvals=())
     elif journal.life.state is not State.HUMAN_OWNED:
         _notice_hands(journal, pull_request, ports)
 

@@ -4,15 +4,15 @@ Each step is one message, done once: `plan` freezes what the run works with, `an
 last cluster to finish wakes `open`. A run that dies anywhere is finished by the next delivery of the same message.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trimtab.analysis.ranking import rank
 from trimtab.analysis.rightsize import fingerprint
 from trimtab.changes import TERRAFORM, branch_name, find_place, is_covered, is_editable, is_kustomization, layout_of, plan_edit
 from trimtab.errors import BadInput, Broken, Refused
-from trimtab.flow.adopt import adopt, point_to_successors, supersede_vanished
+from trimtab.flow.adopt import REPLACEABLE, adopt, looked_at, point_to_successors, remembered, supersede_vanished
 from trimtab.flow.analyze import analysis_of
 from trimtab.flow.bills import Bills
 from trimtab.flow.codec import dump
@@ -20,7 +20,8 @@ from trimtab.flow.dashboard import keep_dashboard, reasons_of
 from trimtab.flow.effects import carry_on, catch_up
 from trimtab.flow.governance import home_governance, read_governance
 from trimtab.flow.ground import Ground, ground_of
-from trimtab.flow.life import Journal, proposal_id, stream_of, until_settled
+from trimtab.flow.groups import BUSY, Admitted, Group, admit, grouped, memories_of, turned_down, unlooked
+from trimtab.flow.life import Journal, Life, lives, proposal_id, stream_of, until_settled
 from trimtab.flow.past_cases import past_cases
 from trimtab.flow.runs import Analysis, Plan, analysis_key, evidence_end, find_plan, keep_plan, latest_analyses, plan_of
 from trimtab.flow.wake import Wake
@@ -104,15 +105,25 @@ def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
     refusals: list[Refusal] = []
     opened: list[ProposalId] = []
     findings = rank(finding for analysis in analyses for finding in analysis.findings)
+    said = [no for analysis in analyses for no in analysis.refusals]
     # First, so that a proposal that is no longer wanted is in nobody's way.
-    supersede_vanished(findings, [no for analysis in analyses for no in analysis.refusals], evidence_end(frozen), ports, now)
-    for finding in findings:
-        answer = open_one(frozen, finding, clusters.get(finding.subject.cluster_uid), checkouts, ports, now)
-        if isinstance(answer, Refusal):
-            refusals.append(answer)
-        else:
-            opened.append(answer)
-    told = reasons_of((*refusals, *(no for analysis in analyses for no in analysis.refusals)))
+    supersede_vanished(findings, said, evidence_end(frozen), ports, now)
+    known = lives(ports)
+    drafts = [drafted(frozen, finding, clusters.get(finding.subject.cluster_uid), checkouts, ports) for finding in findings]
+    carried = {} if not known else _carried(frozen, findings, said, known)
+    for item in _in_order(drafts, carried, known, {found.repo: found.governance.grouping for found in checkouts}):
+        match item:
+            case Refusal():
+                refusals.append(item)
+            case Group():
+                answers = open_group(frozen, item, carried.get(item.id, ()), known, clusters, checkouts, ports, now)
+                refusals += [answer for answer in answers if isinstance(answer, Refusal)]
+                opened += [answer for answer in answers if not isinstance(answer, Refusal)]
+            case _:
+                answer = open_alone(item, known, checkouts, ports, now)
+                refusals += [answer] if isinstance(answer, Refusal) else []
+                opened += [] if isinstance(answer, Refusal) else [answer]
+    told = reasons_of((*refusals, *said))
     ports.documents.publish(f"runs/{frozen.run}/refused", {"refusals": [dump(refusal) for refusal in refusals], "reasons": told})
     ports.documents.publish("runs/latest", {"run": frozen.run, "at": frozen.at.isoformat()})
     point_to_successors(opened, ports, now)
@@ -135,36 +146,132 @@ def _is_wanted(path: str, governance: Governance) -> bool:
     return is_kustomization(path) or (is_editable(path) and (decides or any(is_covered(layout, path) for layout in governance.layouts)))
 
 
-def open_one(
-    frozen: Plan, finding: Finding, cluster: Cluster | None, checkouts: tuple[Checkout, ...], ports: Ports, now: datetime
-) -> ProposalId | Refusal:
-    """Bring one finding to its wanted state: a planned entry, a pull request, a card; or a refusal that says why not."""
+def drafted(frozen: Plan, finding: Finding, cluster: Cluster | None, checkouts: tuple[Checkout, ...], ports: Ports) -> Proposal | Refusal:
+    """A finding as a proposal of its own, or a refusal that says why there is none."""
     if cluster is None:
         return _refused(finding, "cluster-gone", "Palette no longer lists this cluster.")
     if finding.needs_person:
         return _refused(finding, "needs-person", finding.needs_person)
     try:
-        proposal = draft(frozen, finding, cluster, checkouts, ports)
+        return draft(frozen, finding, cluster, checkouts, ports)
     except (BadInput, Refused) as error:
         return _refused(finding, "not-in-git", str(error))
 
+
+def open_alone(
+    proposal: Proposal, known: Mapping[str, Life], checkouts: tuple[Checkout, ...], ports: Ports, now: datetime
+) -> ProposalId | Refusal:
+    """Bring one finding to its wanted state: a planned entry, a pull request, a card; or a refusal that says why not."""
     ground = next(found.ground for found in checkouts if found.repo == proposal.place.repo)
 
     def step() -> str:
         ports.forge.forget()
         journal = Journal.open(ports, proposal.id, "propose", now)
         catch_up(journal, ports, now)
-        refusal = adopt(journal, proposal, ports, now)
+        refusal = _said_elsewhere(proposal, known, now) or adopt(journal, proposal, ports, now)
         carry_on(journal, ports, now, ground=ground)
         return refusal
 
+    reason = _settled(step)
+    return _refused(proposal.finding, "not-opened", reason) if reason else proposal.id
+
+
+def _settled(step: Callable[[], str]) -> str:
+    """Why it did not open; "" = it did."""
     try:
-        reason = until_settled(step)
+        return until_settled(step)
     except (BadInput, Refused) as error:
         if isinstance(error, Broken):
             raise
-        reason = str(error)
-    return _refused(finding, "not-opened", reason) if reason else proposal.id
+        return str(error)
+
+
+def _said_elsewhere(proposal: Proposal, known: Mapping[str, Life], now: datetime) -> str:
+    """What people said of the same change when it came together with others."""
+    groups = {stream: life for stream, life in known.items() if life.planned().members}
+    memories = memories_of((proposal,), Life(), groups)[proposal.finding.subject]
+    told = next(
+        (memory.fingerprint for memory in reversed(memories) if fingerprint(proposal.finding, memory.fingerprint) == memory.fingerprint), ""
+    )
+    return turned_down(replace(proposal, fingerprint=told), memories, now) if told else ""
+
+
+# ── several at once ──────────────────────────────────────────────────────────────────────────────────────────────────
+def _carried(
+    frozen: Plan, findings: Sequence[Finding], said: Sequence[Refusal], known: Mapping[str, Life]
+) -> dict[ProposalId, tuple[Proposal, ...]]:
+    """Of each open group, the changes that stay in it unseen; only of those in which something else moved."""
+    found, judged = looked_at(findings, said)
+    open_groups = [life for life in known.values() if life.planned().members and life.state in REPLACEABLE and _is_older(life, frozen)]
+    unseen = {life.planned().id: (life, unlooked(life, found, judged)) for life in open_groups}
+    return {identity: parts for identity, (life, parts) in unseen.items() if len(parts) < len(life.planned().members)}
+
+
+def _is_older(life: Life, frozen: Plan) -> bool:
+    return life.planned().valid_at <= evidence_end(frozen)
+
+
+def _in_order(
+    drafts: Sequence[Proposal | Refusal],
+    carried: Mapping[ProposalId, tuple[Proposal, ...]],
+    known: Mapping[str, Life],
+    grouping: Mapping[str, str],
+) -> list[Proposal | Refusal | Group]:
+    """What is opened one after the other; last the groups of which only unseen changes are left."""
+    order = grouped(drafts, known, grouping)
+    seen = {item.id for item in order if isinstance(item, Group)}
+    return [*order, *(Group(id=identity, parts=()) for identity, parts in carried.items() if identity not in seen and parts)]
+
+
+def open_group(
+    frozen: Plan,
+    group: Group,
+    unseen: tuple[Proposal, ...],
+    known: Mapping[str, Life],
+    clusters: Mapping[ClusterUid, Cluster],
+    checkouts: tuple[Checkout, ...],
+    ports: Ports,
+    now: datetime,
+) -> list[ProposalId | Refusal]:
+    """Bring several findings to their wanted state as one pull request; what may not be in it is left out, and why is said."""
+    again = [drafted(frozen, part.finding, clusters.get(part.finding.subject.cluster_uid), checkouts, ports) for part in unseen]
+    refused: list[ProposalId | Refusal] = [answer for answer in again if isinstance(answer, Refusal)]
+    parts = (*group.parts, *(part for part in again if isinstance(part, Proposal)))
+    if not parts:
+        return refused
+    found = next(found for found in checkouts if found.repo == parts[0].place.repo)
+    # An older run that comes late found older evidence; where all that it found is gone, its own end says how old it is.
+    measured_until = max((part.finding.evidence.end for part in group.parts), default=evidence_end(frozen))
+    answers: list[Admitted] = []
+
+    def step() -> str:
+        ports.forge.forget()
+        journal = Journal.open(ports, group.id, "propose", now)
+        catch_up(journal, ports, now)
+        admitted = _admitted(Group(id=group.id, parts=parts), journal.life, known, found, measured_until, ports, now)
+        answers.append(admitted)
+        refusal = adopt(journal, admitted.proposal, ports, now) if admitted.proposal else ""
+        carry_on(journal, ports, now, ground=found.ground)
+        return refusal
+
+    reason = _settled(step)
+    # A step that another writer made start over may have answered before: the last answer is the one that was acted on.
+    admitted = answers[-1] if answers else Admitted(proposal=None, left=tuple((part, reason) for part in parts))
+    members = admitted.proposal.parts if admitted.proposal else ()
+    refused += [_refused(part.finding, "not-opened", why) for part, why in admitted.left]
+    named = {part.finding.subject for part, _ in admitted.left}
+    refused += [_refused(part.finding, "not-opened", reason) for part in members if reason and part.finding.subject not in named]
+    refused += [group.id] if members and not reason else []
+    return [*refused, *(open_alone(part, known, checkouts, ports, now) for part in admitted.alone)]
+
+
+def _admitted(
+    group: Group, life: Life, known: Mapping[str, Life], found: Checkout, valid_at: datetime, ports: Ports, now: datetime
+) -> Admitted:
+    """Who may be in it; while what it made before is being merged or verified, or is a person's, nobody."""
+    if life.state in BUSY:
+        return Admitted(proposal=None, left=tuple((part, remembered(life, part, now) or f"it is {life.state}") for part in group.parts))
+    return admit(group, life, known, found.files, found.ground, valid_at, ports, now)
 
 
 def draft(frozen: Plan, finding: Finding, cluster: Cluster, checkouts: tuple[Checkout, ...], ports: Ports) -> Proposal:
@@ -214,6 +321,6 @@ def _refused(finding: Finding, rule: str, reason: str) -> Refusal:
 
 
 __all__ = [
-    "Analysis", "Checkout", "Plan", "analyze_cluster", "checkout", "draft", "latest_analyses", "locate", "open_one", "open_run", "plan",
-    "plan_of", "propose",
+    "Analysis", "Checkout", "Plan", "analyze_cluster", "checkout", "draft", "drafted", "latest_analyses", "locate", "open_alone",
+    "open_group", "open_run", "plan", "plan_of", "propose",
 ]  # fmt: skip

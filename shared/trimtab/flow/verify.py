@@ -157,7 +157,7 @@ def check(proposal: ProposalId, ports: Ports, now: datetime) -> str:
         journal = Journal.open(ports, proposal, "verify", now)
         cluster = ports.palette.cluster(journal.life.planned().finding.subject.cluster_uid)
         if journal.life.state is State.MERGED:
-            _applied(journal, live_values(journal.life.planned(), cluster, ports), now)
+            _applied(journal, cluster, ports, now)
         if journal.life.state is State.APPLIED:
             _measured(journal, cluster, ports, now)
         tell(journal, ports)
@@ -166,13 +166,24 @@ def check(proposal: ProposalId, ports: Ports, now: datetime) -> str:
     return until_settled(step)
 
 
-def _applied(journal: Journal, live: Mapping[PoolField, str | None], now: datetime) -> None:
-    changes = journal.life.planned().finding.changes
-    saw = ", ".join(f"{field} = {value}" for field, value in live.items()) or "nothing of that name"
-    if live and all(live[change.field] == change.new for change in changes if change.field in live):
+def _applied(journal: Journal, cluster: Cluster | None, ports: Ports, now: datetime) -> None:
+    """Applied where every change is; one of several that is not holds all of them."""
+    parts = journal.life.planned().parts
+    found = [(part, live_values(part, cluster, ports)) for part in parts]
+    names = [f"{part.finding.subject.pool}: " if len(parts) > 1 else "" for part in parts]
+    saw = "; ".join(f"{name}{_seen(live)}" for name, (_, live) in zip(names, found, strict=True))
+    if all(_is_there(part, live) for part, live in found):
         journal.move(Event.APPLIED, f"Palette shows {saw}")
     elif journal.life.merged_at and now - journal.life.merged_at > APPLY_WITHIN and not _said(journal, "not-applied"):
         journal.note("not-applied", f"merged over {APPLY_WITHIN // timedelta(hours=1)} hours ago, and Palette still shows {saw}")
+
+
+def _seen(live: Mapping[PoolField, str | None]) -> str:
+    return ", ".join(f"{field} = {value}" for field, value in live.items()) or "nothing of that name"
+
+
+def _is_there(part: Proposal, live: Mapping[PoolField, str | None]) -> bool:
+    return bool(live) and all(live[change.field] == change.new for change in part.finding.changes if change.field in live)
 
 
 def _said(journal: Journal, kind: str) -> bool:

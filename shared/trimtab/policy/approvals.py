@@ -15,11 +15,17 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def allowed_approvers(facts: Facts, governance: Governance) -> tuple[PersonId, ...]:
-    """The scope's people, without whoever opened the pull request or wrote any of its commits."""
+    """The people of every change's scope, without whoever opened the pull request or wrote any of its commits."""
     logins = {login.lower() for commit in facts.commits for login in (commit.author, commit.committer)}
     logins |= {facts.pull_request.author.lower()} if facts.pull_request else set()
     writers = {person.id for person in governance.people if person.forge.lower() in logins}
-    return tuple(person for person in approvers_of(facts.finding.subject, governance) if person not in writers)
+    return tuple(person for person in _of_scope(facts, governance) if person not in writers)
+
+
+def _of_scope(facts: Facts, governance: Governance) -> tuple[PersonId, ...]:
+    """Who may approve each of the changes: whoever may not approve one may not approve them together."""
+    scopes = [approvers_of(each.finding.subject, governance) for each in facts.members or (facts,)]
+    return tuple(person for person in scopes[0] if all(person in scope for scope in scopes))
 
 
 def approval_lines(case: Case, tier: Tier) -> list[VerdictLine]:
@@ -39,7 +45,7 @@ def _binding(case: Case, tier: Tier) -> Binding | None:
 
 def _problem(approval: Approval, case: Case, tier: Tier, binding: Binding | None) -> str:
     """Why a yes does not count; "" = it does."""
-    if approval.person not in approvers_of(case.facts.finding.subject, case.governance):
+    if approval.person not in _of_scope(case.facts, case.governance):
         return "may not approve for this pool"
     if approval.person not in allowed_approvers(case.facts, case.governance):
         return "wrote or opened it, and nobody approves their own change"

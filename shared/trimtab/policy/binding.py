@@ -19,8 +19,16 @@ def binding_of(facts: Facts, governance: Governance, tier: Tier) -> Binding:
         base_blobs=((facts.edit.path, facts.edit.base_blob), *facts.edit.reads),
         policy_version=governance.version,
         tier=tier,
-        rollback=tuple((change.field, change.old) for change in facts.finding.changes),
+        rollback=_rollback(facts),
     )
+
+
+def _rollback(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """(field, old value) of every change; of several, each with what it is about."""
+    if not facts.members:
+        return tuple((change.field, change.old) for change in facts.finding.changes)
+    findings = (member.finding for member in facts.members)
+    return tuple((f"{finding.subject.thing} {change.field}", change.old) for finding in findings for change in finding.changes)
 
 
 def moved(then: Binding, now: Binding) -> tuple[str, ...]:

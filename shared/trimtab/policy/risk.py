@@ -18,6 +18,7 @@
 Unknown is None, and None counts as 3. Savings are no dimension: they may order a list, never buy a lower gate.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +49,26 @@ def risk_of(facts: Facts, scales: Scales) -> Risk:
         step_size=step_size(facts.finding),
         mapping=mapping(facts),
     )
+
+
+def risk_together(members: Sequence[Facts], risks: Sequence[Risk]) -> Risk:
+    """The worst of each dimension; but what is touched at once is touched together, so those shares of the cluster add up."""
+    named = [risk.dimensions() for risk in risks]
+    worst = {name.replace(" ", "_"): max((each[name] for each in named), key=_weight) for name in named[0]}
+    return Risk(**(worst | {"blast_radius": max((worst["blast_radius"], _blast_together(members)), key=_weight)}))
+
+
+def _weight(level: int | None) -> int:
+    return 3 if level is None else level
+
+
+def _blast_together(members: Sequence[Facts]) -> int | None:
+    hurting = [each for each in members if each.finding.subject.kind == "pool" and not only_adds(each.finding)]
+    shares = [touched_share(each.finding, each.cluster) for each in hurting]
+    known = [share for share in shares if share is not None]
+    if len(known) < len(shares):
+        return None
+    return _band(sum(known), -1, 0.25, 0.50) if known else 0
 
 
 def only_adds(finding: Finding) -> bool:

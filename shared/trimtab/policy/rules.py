@@ -80,6 +80,7 @@ def parse_governance(files: Mapping[str, bytes], commit: CommitSha) -> Governanc
         cost_centers=cost_centers,
         labels=tuple(config.labels),
         has_dashboard=config.dashboard,
+        grouping=config.grouping,
         other_costs=other_costs(_file(files, COSTS, CostsFile), [team.name for team in teams]) if COSTS in files else (),
         allocation=_allocation(files, [team.name for team in teams]),
         people=tuple(Person(id=PersonId(row.id), slack=row.slack, forge=row.forge) for row in owners.people),

@@ -232,6 +232,7 @@ class ConfigFile(Strict):
     gates: Annotated[list[GateModel], Field(default_factory=list)]
     labels: Annotated[list[LabelText], Field(max_length=10, default_factory=lambda: ["trimtab", "cost"])]
     dashboard: bool = True
+    grouping: Literal["none", "file"] = "none"
     layouts: Annotated[list[LayoutModel], Field(default_factory=list)]
 
 

@@ -128,6 +128,17 @@ def _bare(text: str) -> str:
     return text.strip().strip("\"'")
 
 
+def edit_whole(facts: Facts) -> VerdictLine:
+    """Of several changes made at once, every value that changes belongs to exactly one, and no two are about the same thing."""
+    members = facts.members
+    changes = facts.edit.changes if facts.edit else ()
+    owned = tuple(change for member in members for change in (member.edit.changes if member.edit else ()))
+    things = {(member.finding.subject.cluster_uid, member.finding.subject.thing) for member in members}
+    saw = f"{len(changes)} values for {len(members)} changes"
+    held = bool(members) and owned == changes and len(things) == len(members)
+    return line("edit-whole", "blocks", held=held, saw=saw, wanted="every value is that of one change", source="the edit, read back")
+
+
 def file_as_measured(case: Case) -> VerdictLine:
     """The file still says what the evidence was made for."""
     facts = case.facts

@@ -5,13 +5,14 @@ Pure: values and templates in, text out. Nothing in it links to our stores, and 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trimtab.records import Cluster, Governance, Proposal, Verdict, VerdictLine
 from trimtab.render.charts import demand_chart
-from trimtab.render.text import diff_lines, inline, prose, ref
-from trimtab.render.view import similar_sentences, title, unit_of, view
+from trimtab.render.members import is_group, plain
+from trimtab.render.text import diff_lines, inline, prose, ref, shown
+from trimtab.render.view import KINDS, similar_sentences, title, unit_of, view
 from trimtab.render.wording import Ours, Sentence, Wording
 
 _MARKER = re.compile(r"<!-- trimtab proposal=(\S+) fingerprint=(\S+) valid_at=(\S+) -->")
@@ -40,6 +41,11 @@ class _Room:
     rows: int
 
 
+_CHARTS_FROM = 30
+"""Sentences for which a room has place, where it has place for charts of several changes too."""
+_HALF = 2
+_ROWS_A_SENTENCE = 3
+_MOST_PHRASES = 20
 _ROOMS = (_Room(30, 100), _Room(30, 20), _Room(5, 0), _Room(1, 0))
 """From everything to the least that still says what changes, why, and what it needs; the first that fits is taken."""
 
@@ -60,14 +66,15 @@ def body(
     `delivery` is the layout's word for what applies a merge ("" = not known, and said so); `plan` a sentence on what the repo's own
     plan said of this very commit ("" = nothing was read).
     """
+    proposal = plain(proposal)
     values = view(proposal, cluster, verdict) | {"strong": Ours("**"), "delivery": Ours(delivery)}
-    phrases = risk_phrases(verdict, values, wording, is_markdown=True)
+    phrases = phrases_of(proposal, cluster, verdict, wording, is_markdown=True)
     whole = values | {
         "summary": Ours(wording.markdown("summary.j2", values)),
         "money": Ours(wording.markdown("money.j2", values)),
         "evidence": Ours(wording.markdown("evidence.j2", values)),
         "worst": Ours(phrases[0]) if phrases else None,
-        "risks": Ours(_sentences(phrases)),
+        "risks": Ours(_sentences(_most(phrases))),
         "next": Ours(wording.markdown("next.j2", values)),
         "delivery_words": Ours(wording.markdown("delivery.j2", values)),
         "plan": Sentence(plan) if plan else None,
@@ -75,23 +82,63 @@ def body(
         "chart": Ours(demand_chart(proposal.finding.evidence)),
         "chart_title": Ours(chart_title(proposal)),
     }
-    texts = [_filled(wording, whole, _details(proposal, verdict, governance, now, room)) for room in _ROOMS]
+    texts = [
+        _filled(
+            wording,
+            whole | _first_members(values, room) | {"proofs": _proofs(proposal, cluster, verdict, wording, room)},
+            _details(proposal, verdict, governance, now, room),
+        )
+        for room in _ROOMS
+    ]
     return next((text for text in texts if len(text) <= LONGEST), texts[-1])
 
 
 def _filled(wording: Wording, whole: dict[str, object], details: dict[str, object]) -> str:
-    return _settled(wording.markdown("body.md.j2", whole | details)) + "\n"
+    return _settled(wording.markdown("group.md.j2" if whole["members"] else "body.md.j2", whole | details)) + "\n"
+
+
+def _most(phrases: list[str]) -> list[str]:
+    """Those that matter most; of very many changes, how many more are told nowhere but in the record."""
+    left = len(phrases) - _MOST_PHRASES
+    return [*phrases[:_MOST_PHRASES], *([f"{left} more of no larger risk stand in the record"] if left > 0 else [])]
+
+
+def _first_members(values: dict[str, object], room: _Room) -> dict[str, object]:
+    """As many rows of several changes as there is room for, and how many more there are."""
+    rows = values["members"]
+    count = len(rows) if isinstance(rows, list) else 0
+    most = _ROWS_A_SENTENCE * room.sentences
+    return {"members": rows[:most] if isinstance(rows, list) else [], "members_left_out": max(0, count - most)}
+
+
+def _proofs(proposal: Proposal, cluster: Cluster | None, verdict: Verdict, wording: Wording, room: _Room) -> list[dict[str, object]]:
+    """Why each of several changes fits, shortened: its evidence in words, its chart while there is room, and what could be hurt."""
+    return [
+        {
+            "pool": part.finding.subject.pool,
+            "kind": Ours(KINDS[part.finding.subject.kind]),
+            "evidence": Ours(wording.markdown("evidence.j2", view(part, cluster, verdict))),
+            "chart_title": Ours(chart_title(part)),
+            "chart": Ours(demand_chart(part.finding.evidence) if room.sentences >= _CHARTS_FROM else ""),
+            "sentences": _some((*part.finding.evidence.lines, *part.finding.disruption), room),
+            "similar": _some(similar_sentences(part.finding), room),
+        }
+        for part in (proposal.parts[: room.sentences] if is_group(proposal) else ())
+    ]
 
 
 def _details(proposal: Proposal, verdict: Verdict, governance: Governance | None, now: datetime, room: _Room) -> dict[str, object]:
     finding, edit = proposal.finding, proposal.edit
     lines = [line for line in (*verdict.reasons, *(line for line in verdict.lines if line.held)) if line.rule not in _LATER]
-    long = (finding.evidence.lines, finding.disruption, (*finding.unknowns, *edit.unsure), edit.changes, edit.reads, finding.similar)
+    parts = [part.finding for part in proposal.parts]
+    unknowns = (*dict.fromkeys(unknown for each in parts for unknown in each.unknowns), *edit.unsure)
+    longest = [sentences for each in parts for sentences in (each.evidence.lines, each.disruption, each.similar)]
+    long = (*longest, unknowns, edit.changes, edit.reads)
     return {
         "sentences": _some(finding.evidence.lines, room),
         "runner_up": Sentence(finding.runner_up) if finding.runner_up else None,
         "disruption": _some(finding.disruption, room),
-        "unknowns": _some((*finding.unknowns, *edit.unsure), room),
+        "unknowns": _some(unknowns, room),
         "similar": _some(similar_sentences(finding), room),
         "edits": [{"key": key, "old": old, "new": new} for key, old, new in edit.changes[: room.sentences]],
         "edits_left_out": max(0, len(edit.changes) - room.sentences),
@@ -105,7 +152,7 @@ def _details(proposal: Proposal, verdict: Verdict, governance: Governance | None
         "rules_commit": governance.commit[:10] if governance else "no readable commit",
         "judged_on": Ours(f"{now:%Y-%m-%d}"),
         "lines": [_row(line) for line in lines[: room.rows]],
-        "is_shortened": len(lines) > room.rows or any(len(one) > room.sentences for one in long),
+        "is_shortened": len(lines) > room.rows or any(len(one) > room.sentences for one in (*long, proposal.members)),
         "fingerprint": Ours(ref(proposal.fingerprint, 80)),
         "valid_at": Ours(f"{proposal.valid_at:%Y-%m-%dT%H:%M:%SZ}"),
     }
@@ -147,6 +194,23 @@ def risk_phrases(verdict: Verdict, values: dict[str, object], wording: Wording, 
     ]
 
 
+def phrases_of(proposal: Proposal, cluster: Cluster | None, verdict: Verdict, wording: Wording, *, is_markdown: bool) -> list[str]:
+    """The same for a whole proposal: of several changes each phrase says whose it is, those of the riskiest first."""
+    if not (is_group(proposal) and verdict.risks):
+        return risk_phrases(verdict, view(proposal, cluster, verdict), wording, is_markdown=is_markdown)
+    rows = sorted(zip(proposal.parts, verdict.risks, strict=True), key=lambda row: -row[1][1].level)
+    phrases = []
+    for part, (name, risk) in rows:
+        own = replace(verdict, risk=risk, risks=())
+        said = risk_phrases(own, view(part, cluster, own), wording, is_markdown=is_markdown)
+        phrases += [f"for {inline(name) if is_markdown else shown(name)}, {phrase}" for phrase in said]
+    apart = max(3 if risk.blast_radius is None else risk.blast_radius for _, risk in verdict.risks)
+    if (verdict.risk.blast_radius or 0) > apart:
+        share = "up to half" if verdict.risk.blast_radius == _HALF else "more than half"
+        phrases.insert(0, f"all of them together touch {share} of the cluster's nodes")
+    return phrases
+
+
 def _sentences(phrases: list[str]) -> str:
     return " ".join(f"{phrase[:1].upper()}{phrase[1:]}." for phrase in phrases)
 
@@ -167,4 +231,4 @@ def read_marker(text: str) -> Marker | None:
         return None
 
 
-__all__ = ["Marker", "body", "chart_title", "read_marker", "risk_phrases", "title"]
+__all__ = ["Marker", "body", "chart_title", "phrases_of", "read_marker", "risk_phrases", "title"]

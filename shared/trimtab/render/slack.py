@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Literal
 
 from trimtab.lifecycle import State
-from trimtab.records import BudgetNotice, Cluster, Json, Proposal, Tier, Verdict
+from trimtab.records import BudgetNotice, Cluster, Finding, Json, Proposal, Tier, Verdict
 from trimtab.render.charts import demand_chart
-from trimtab.render.pull_request import chart_title, risk_phrases
+from trimtab.render.members import is_group, plain
+from trimtab.render.pull_request import chart_title, phrases_of
 from trimtab.render.text import is_shown_whole, ref, shown
 from trimtab.render.view import KINDS, amount, gate, similar_sentences, title, view
 from trimtab.render.wording import Wording
@@ -18,6 +19,8 @@ from trimtab.render.wording import Wording
 MOST_BLOCKS, LONGEST_SECTION, LONGEST_HEADER, LONGEST_BUTTON, LONGEST_CONFIRM = 50, 3000, 150, 75, 300
 MOST_CHANGES = 3
 """More than these do not fit on a card whole, and what does not fit cannot be approved on it."""
+MOST_SHOWN = 5
+"""Of several changes, as many are shown one by one."""
 REASONS = (
     ("too-risky", "Too risky"),
     ("needed-soon", "We need the capacity soon"),
@@ -45,12 +48,13 @@ def card(
     ended: str = "",
 ) -> list[Json]:
     """The one live card of a proposal: what, why, how risky, who decides. Buttons only while a decision is asked for."""
+    proposal = plain(proposal)
     values = view(proposal, cluster, verdict)
     blocks = [_header(title(proposal, cluster))]
     if state not in _ASKING:
         status = shown(ended, 400) if ended else wording.plain("card_state.j2", {"state": state.value})
         return [*blocks, _text(status), *_link(url), _small(proposal, verdict, head)]
-    phrases = risk_phrases(verdict, values, wording, is_markdown=False)
+    phrases = phrases_of(proposal, cluster, verdict, wording, is_markdown=False)
     risk = f"Risk: {verdict.risk.word}" + (f": {'; '.join(phrases)}." if phrases else ".")
     may_approve, why_not = _may_approve(proposal, verdict, values, wording, risk)
     return [
@@ -66,9 +70,9 @@ def card(
 
 def _warnings(proposal: Proposal) -> tuple[str, ...]:
     """What must not be overlooked on a small screen: a person's part, and a similar change that went badly."""
-    finding = proposal.finding
+    finding, similar = proposal.finding, [case for part in proposal.parts for case in part.finding.similar]
     needs = (f"An edit alone does not do it: {shown(finding.needs_person, 400)}",) if finding.needs_person else ()
-    badly = next((case for case in finding.similar if not case.went_well), None)
+    badly = next((case for case in similar if not case.went_well), None)
     return (*needs, *((f"A change like it went badly before: {shown(badly.what, 300)}",) if badly else ()))
 
 
@@ -78,10 +82,12 @@ def _may_approve(
     """Is there an Approve button, and if not, the sentence that says why."""
     if verdict.tier is Tier.REPORT or gate(verdict) == "forge":
         return False, ()
-    finding = proposal.finding
-    names = (finding.subject.cluster_uid, finding.subject.pool, *(text for change in finding.changes for text in (change.old, change.new)))
+    findings = [part.finding for part in proposal.parts]
+    pools = [finding.subject.pool for finding in findings]
+    texts = [text for finding in findings for change in finding.changes for text in (change.old, change.new)]
+    names = (proposal.finding.subject.cluster_uid, *pools, *texts)
     is_whole = (
-        len(finding.changes) <= MOST_CHANGES
+        sum(len(finding.changes) for finding in findings) <= MOST_CHANGES
         and len(proposal.edit.changes) <= MOST_CHANGES
         and all(is_shown_whole(name) for name in names)
         and len(wording.plain("confirm.j2", values)) <= LONGEST_CONFIRM
@@ -93,21 +99,34 @@ def _may_approve(
 def _fields(proposal: Proposal, cluster: Cluster | None) -> Json:
     finding, evidence = proposal.finding, proposal.finding.evidence
     owners = ", ".join(f"{shown(team, 40)} {100 * share:.0f}%" for team, share in proposal.owners[:4]) or "not known"
-    pairs = (
-        ("Cluster", f"{shown(cluster.name) if cluster else 'not known'} ({shown(finding.subject.cluster_uid)})"),
+    about = (
         (KINDS[finding.subject.kind].capitalize(), shown(finding.subject.pool)),
-        (
-            "Change",
-            "; ".join(f"{change.field} {shown(change.old, 40)} to {shown(change.new, 40)}" for change in finding.changes[:MOST_CHANGES]),
-        ),
+        ("Change", _in_words(finding)),
         (
             "Evidence",
             f"{evidence.days} days, {100 * evidence.coverage:.1f}% of samples, highest {amount(evidence.peak)} {shown(evidence.unit, 20)}",
         ),
+    )
+    pairs = (
+        ("Cluster", f"{shown(cluster.name) if cluster else 'not known'} ({shown(finding.subject.cluster_uid)})"),
+        *(_about_all(proposal) if is_group(proposal) else about),
         ("File", shown(proposal.edit.path)),
         ("Teams on the pool", owners),
     )
     return {"type": "section", "fields": [_plain(f"{name}: {value}", 2000) for name, value in pairs]}
+
+
+def _in_words(finding: Finding) -> str:
+    return "; ".join(f"{change.field} {shown(change.old, 40)} to {shown(change.new, 40)}" for change in finding.changes[:MOST_CHANGES])
+
+
+def _about_all(proposal: Proposal) -> tuple[tuple[str, str], ...]:
+    """Every change of several while they fit, and the least that was measured of any."""
+    findings = [part.finding for part in proposal.parts]
+    named = "; ".join(f"{shown(finding.subject.pool)}: {_in_words(finding)}" for finding in findings[:MOST_SHOWN])
+    more = f"; and {len(findings) - MOST_SHOWN} more" if len(findings) > MOST_SHOWN else ""
+    days, coverage = min(finding.evidence.days for finding in findings), min(finding.evidence.coverage for finding in findings)
+    return (("Changes", f"{named}{more}"), ("Evidence", f"at least {days} days and {100 * coverage:.1f}% of samples of each"))
 
 
 def _buttons(proposal: Proposal, head: str, confirm: str | None) -> Json:
@@ -144,13 +163,21 @@ def _small(proposal: Proposal, verdict: Verdict, head: str) -> Json:
 
 def evidence(proposal: Proposal, *, wording: Wording, cluster: Cluster | None, verdict: Verdict) -> list[Json]:
     """What "Show evidence" answers in the thread: the chart, and the sentences a reviewer should read."""
+    blocks = [block for part in proposal.parts[:MOST_SHOWN] for block in _evidence_of(part, cluster, verdict, wording)]
+    left = len(proposal.parts) - MOST_SHOWN
+    return [*blocks, *([_text(f"The pull request has the evidence of {left} more.")] if left > 0 else [])]
+
+
+def _evidence_of(proposal: Proposal, cluster: Cluster | None, verdict: Verdict, wording: Wording) -> list[Json]:
     values = view(proposal, cluster, verdict)
     finding = proposal.finding
+    name = [_text(f"{KINDS[finding.subject.kind].capitalize()} {shown(finding.subject.pool)}", is_bold=True)] if verdict.risks else []
     chart = demand_chart(finding.evidence)
     drawn: list[Json] = (
         [{"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [_run(chart)]}]}] if chart else []
     )
     return [
+        *name,
         _text(wording.plain("evidence.j2", values)),
         *([_text(chart_title(proposal))] if chart else []),
         *drawn,

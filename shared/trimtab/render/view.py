@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from trimtab.records import Cluster, Evidence, FieldChange, Finding, PoolField, Proposal, SubjectKind, Verdict, VerdictLine
+from trimtab.render.members import is_group, plain, summed, sums_of, things, verb
 from trimtab.render.text import ref
 from trimtab.render.wording import Ours, Sentence
 from trimtab.units import Money
@@ -44,6 +45,7 @@ _MOST_TELLING = (
     "plan-outcome",
     "nonproduction",
     "low-risk",
+    "low-risk-together",
     "earlier",
     "repave",
     "edit-understood",
@@ -59,7 +61,11 @@ _HOUSEKEEPING = {"pull-request", "merge-exact", "base-unmoved", "approvals", "fo
 
 def title(proposal: Proposal, cluster: Cluster | None) -> str:
     """One line that says what happens: `Shrink dev-east/batch from 6 to 5 nodes`. Letters that act nowhere."""
+    proposal = plain(proposal)
     finding = proposal.finding
+    if is_group(proposal):
+        where = ref(cluster.name if cluster else finding.subject.cluster_uid)
+        return f"{verb(proposal)} {len(proposal.members)} {things(proposal)} of {where}"
     change = finding.changes[0]
     place = f"{ref(cluster.name if cluster else finding.subject.cluster_uid)}/{ref(finding.subject.pool)}"
     old, new = ref(change.old), ref(change.new)
@@ -87,8 +93,10 @@ def is_growth(change: FieldChange) -> bool:
 
 def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[str, object]:
     """Every value that a template may print; what is not Ours is made harmless as it is printed."""
+    proposal = plain(proposal)
     finding = proposal.finding
     return {
+        **_members(proposal, verdict),
         "id": Ours(ref(proposal.id, 80)),
         "pool": finding.subject.pool,
         "kind": Ours(KINDS[finding.subject.kind]),
@@ -114,10 +122,10 @@ def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[
         "gpus": finding.evidence.unit == "GPUs",
         "changes": [{"what": Ours(WORDS[change.field]), "old": change.old, "new": change.new} for change in finding.changes],
         **_evidence(finding),
-        **_money(finding),
+        **_money(summed(proposal) if is_group(proposal) else finding),
         "needs": Sentence(finding.needs_person) if finding.needs_person else None,
         "similar": [Sentence(sentence) for sentence in similar_sentences(finding)],
-        "badly": [Sentence(case.what) for case in finding.similar if not case.went_well],
+        "badly": [Sentence(case.what) for part in proposal.parts for case in part.finding.similar if not case.went_well],
         "risk": Ours(verdict.risk.word),
         "tier": Ours(verdict.tier),
         "gate": Ours(gate(verdict)),
@@ -125,9 +133,48 @@ def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[
         "people_more": max(0, len(verdict.approvers) - MOST_PEOPLE),
         "asks": asks(verdict),
         "alarm": next((line for line in unheld(verdict, "needs-person") if line.rule == "plan-outcome"), None),
-        "waits": [line for line in unheld(verdict, "waits") if line.rule not in _HOUSEKEEPING],
-        "blocks": [line for line in unheld(verdict, "blocks") if line.rule not in {"report-only", *_HOUSEKEEPING}],
+        "waits": [line for line in _once(unheld(verdict, "waits")) if line.rule not in _HOUSEKEEPING],
+        "blocks": [line for line in _once(unheld(verdict, "blocks")) if line.rule not in {"report-only", *_HOUSEKEEPING}],
     }
+
+
+def _members(proposal: Proposal, verdict: Verdict) -> dict[str, object]:
+    """A row for each change, where several come together; none for one that is alone."""
+    if not is_group(proposal):
+        return {"members": [], "count": 1}
+    risks = [risk.word for _, risk in verdict.risks] or ["unknown"] * len(proposal.members)
+    growing = [any(is_growth(change) for change in part.finding.changes) or part.finding.rule in _RAISES for part in proposal.parts]
+    return {
+        "members": [_member(part, risk) for part, risk in zip(proposal.parts, risks, strict=True)],
+        "count": len(proposal.members),
+        "things": Ours(things(proposal)),
+        "all_grow": all(growing),
+        "none_grows": not any(growing),
+    }
+
+
+def _member(part: Proposal, risk: str) -> dict[str, object]:
+    finding = part.finding
+    saving = finding.saving_effective or finding.saving_list
+    return {
+        "pool": finding.subject.pool,
+        "kind": Ours(KINDS[finding.subject.kind]),
+        "changes": [{"what": Ours(WORDS[change.field]), "old": change.old, "new": change.new} for change in finding.changes],
+        "amount": Ours(money(saving)),
+        "is_cost": saving.amount < 0,
+        "effective": finding.saving_effective is not None,
+        "risk": Ours(risk),
+    }
+
+
+def saving_of(proposal: Proposal) -> Money:
+    """What it saves a month, all of its changes together."""
+    return sums_of(proposal).saving
+
+
+def _once(lines: list[VerdictLine]) -> list[VerdictLine]:
+    """The first line of every rule: of several changes that wait for the same, one says it."""
+    return list({line.rule: line for line in reversed(lines)}.values())[::-1]
 
 
 def unheld(verdict: Verdict, effect: str) -> list[VerdictLine]:
@@ -137,7 +184,7 @@ def unheld(verdict: Verdict, effect: str) -> list[VerdictLine]:
 
 def asks(verdict: Verdict) -> list[VerdictLine]:
     """Why a person is asked: the policy's own rules and up to three of the most telling lines; never an empty list of reasons."""
-    lines = unheld(verdict, "needs-person")
+    lines = _once(unheld(verdict, "needs-person"))
     rules = [line for line in lines if line.rule.startswith("policy: ")]
     telling = sorted((line for line in lines if line.rule in _MOST_TELLING), key=lambda line: _MOST_TELLING.index(line.rule))
     return [*rules, *telling][:3] or lines[:3]

@@ -61,6 +61,33 @@ def outcome(
     )
 
 
+def together(outcomes: Sequence[tuple[str, Outcome]]) -> Outcome:
+    """What several changes did that were made at once: all of them well, or not; savings added, where each is known.
+
+    A change's own note says whose it is.
+    """
+    every = [each for _, each in outcomes]
+    measured = [each.measured for each in every if each.measured is not None]
+    healthy = {each.is_healthy for each in every}
+    return Outcome(
+        proposal=every[0].proposal,
+        is_applied=all(each.is_applied for each in every),
+        is_healthy=False if False in healthy else None if None in healthy else True,
+        promised=_added([each.promised for each in every]),
+        measured=_added(measured) if len(measured) == len(every) else None,
+        days=min(each.days for each in every),
+        notes=tuple(f"{name}: {note}" for name, each in outcomes for note in each.notes),
+        members=tuple(every),
+    )
+
+
+def _added(amounts: Sequence[Money]) -> Money:
+    total = amounts[0]
+    for amount in amounts[1:]:
+        total = total + amount
+    return total
+
+
 def is_decided(measured: Outcome) -> bool:
     """True where both questions have an answer: is it well, and what did it save?"""
     return measured.is_applied and measured.is_healthy is not None and measured.measured is not None

@@ -47,7 +47,8 @@ def _periods(summaries: Sequence[Summary]) -> str:
 
 
 def _most_urgent(life: Life) -> tuple[bool, Decimal, str]:
-    return life.state not in _ASKING, -life.planned().finding.saving_list.amount, life.planned().id
+    saved = sum((part.finding.saving_list.amount for part in life.planned().parts), Decimal(0))
+    return life.state not in _ASKING, -saved, life.planned().id
 
 
 def _row(life: Life) -> Values:
@@ -74,7 +75,7 @@ def open_savings(lives: Sequence[Life]) -> list[Values]:
 
     Growth is no saving. Changes of one pool share its cost and are made one at a time: only the largest of them counts.
     """
-    asked = [life.planned().finding for life in lives if life.state in _ASKING]
+    asked = [part.finding for life in lives if life.state in _ASKING for part in life.planned().parts]
     saving = sorted((finding for finding in asked if finding.saving_list.amount > 0), key=lambda finding: finding.saving_list.amount)
     findings = list({(finding.subject.cluster_uid, finding.subject.thing): finding for finding in saving}.values())
     currencies = sorted({finding.saving_list.currency for finding in findings})

@@ -9,8 +9,9 @@ from trimtab.cli.story import life_of, proposal_row, waits_for, why
 from trimtab.flow.life import STREAMS, Life
 from trimtab.ports import Ports
 from trimtab.records import ClusterUid, Entry, Finding, Proposal, Verdict, VerdictLine
+from trimtab.render.members import is_group, plain, summed
 from trimtab.render.page import demand_svg, diff_lines
-from trimtab.render.pull_request import risk_phrases
+from trimtab.render.pull_request import phrases_of
 from trimtab.render.slack import REASONS
 from trimtab.render.text import is_shown_whole
 from trimtab.render.view import amount, misses_per_1000, money, similar_sentences, title, view
@@ -30,13 +31,13 @@ def proposal_page(proposal: str, ports: Ports, mark: str) -> Values:
         "row": proposal_row(life),
         "why": why(life) or f"it is {life.state}.",
         "pull_request": _pull_request(life),
-        "saving": _saving(finding),
+        "saving": _saving(summed(planned)),
         "risk": _risk(life, ports),
         "path": planned.edit.path,
         "diff": diff_lines(planned.edit.diff),
         "edits": [{"key": key, "name": key.rsplit(".", 1)[-1], "old": old, "new": new} for key, old, new in planned.edit.changes],
         "edits_many": len(planned.edit.changes) > 1,
-        "evidence": _evidence(finding),
+        "evidence": _evidence_of_all(planned) if is_group(planned) else _evidence(finding),
         "verdict": _verdict(life.verdict),
         "approvals": [
             {"person": approval.person, "via": approval.via, "at": _minute(approval.at), "head": approval.binding.head[:10]}
@@ -55,6 +56,7 @@ def headline(proposal: Proposal) -> str:
 
 def _named(proposal: Proposal) -> Proposal:
     """Without asking Palette, the words say the cluster's name from Git instead of its uid."""
+    proposal = plain(proposal)
     finding = proposal.finding
     subject = replace(finding.subject, cluster_uid=ClusterUid(proposal.place.cluster))
     return replace(proposal, finding=replace(finding, subject=subject))
@@ -91,7 +93,7 @@ def _risk(life: Life, ports: Ports) -> Values | None:
     verdict = life.verdict
     if verdict is None:
         return None
-    phrases = risk_phrases(verdict, _words(life, verdict), ports.wording, is_markdown=False)
+    phrases = phrases_of(_named(life.planned()), None, verdict, ports.wording, is_markdown=False)
     return {
         "word": verdict.risk.word,
         "level": verdict.risk.level,
@@ -112,12 +114,33 @@ def _evidence(finding: Finding) -> Values:
         "unknowns": finding.unknowns,
         "runner_up": finding.runner_up,
         "similar": similar_sentences(finding),
-        "facts": (
-            ("measured", f"{evidence.start:%Y-%m-%d} to {evidence.end:%Y-%m-%d}, {100 * evidence.coverage:.1f}% of the samples"),
-            ("source", evidence.source),
-            ("demand", f"half of the time {amount(evidence.typical)} {evidence.unit} or less, at most {amount(evidence.peak)}"),
-            ("tried on", _tried(finding)),
-        ),
+        "facts": _facts_of(finding),
+    }
+
+
+def _facts_of(finding: Finding) -> tuple[tuple[str, str], ...]:
+    evidence = finding.evidence
+    return (
+        ("measured", f"{evidence.start:%Y-%m-%d} to {evidence.end:%Y-%m-%d}, {100 * evidence.coverage:.1f}% of the samples"),
+        ("source", evidence.source),
+        ("demand", f"half of the time {amount(evidence.typical)} {evidence.unit} or less, at most {amount(evidence.peak)}"),
+        ("tried on", _tried(finding)),
+    )
+
+
+def _evidence_of_all(proposal: Proposal) -> Values:
+    """Of several changes, each one's words under its name; a chart would be only one's."""
+    named = [(part.place.pool, part.finding) for part in proposal.parts]
+    return {
+        "wide": "",
+        "narrow": "",
+        "has_gap": False,
+        "is_over": False,
+        "lines": [f"{name}: {line}" for name, found in named for line in (*found.evidence.lines, *found.disruption)],
+        "unknowns": [f"{name}: {line}" for name, found in named for line in found.unknowns],
+        "runner_up": "",
+        "similar": [f"{name}: {line}" for name, found in named for line in similar_sentences(found)],
+        "facts": [(f"{name}, {what}", value) for name, found in named for what, value in _facts_of(found)],
     }
 
 
@@ -180,8 +203,9 @@ def _decision(life: Life, ports: Ports, mark: str) -> Values:
     reason = read_only_reason(ports)
     if refused or reason or life.verdict is None or life.card is None or life.pull_request is None:
         return {"is_open": False, "is_asking": not refused, "reason": reason, "waits_for": waits_for(life)}
-    finding = life.planned().finding
-    names = (finding.subject.cluster_uid, finding.subject.pool, *(text for change in finding.changes for text in (change.old, change.new)))
+    findings = [part.finding for part in life.planned().parts]
+    texts = [text for finding in findings for change in finding.changes for text in (change.old, change.new)]
+    names = (findings[0].subject.cluster_uid, *(finding.subject.pool for finding in findings), *texts)
     confirm = ports.wording.plain("confirm.j2", _words(life, life.verdict))
     not_approvable = may_approve(life) or ("" if all(is_shown_whole(name) for name in names) else "A name in it cannot be shown whole.")
     people = [person.id for person in deciders(life, ports)]
