@@ -16,6 +16,7 @@ from trimtab.cli.story import proposal_row
 from trimtab.flow.alert import fixes
 from trimtab.flow.life import Life
 from trimtab.flow.past_cases import past_cases
+from trimtab.flow.rewake import wake_proposals
 from trimtab.lifecycle import State
 from trimtab.records import Subject
 from trimtab.units import Money
@@ -427,6 +428,32 @@ def test_what_is_gone_never_merges_because_the_rest_is_stopped(tmp_path: Path) -
     assert world.pull().title == "Shrink dev-east/ml from 6 to 5 nodes"
 
 
+def test_what_is_gone_never_merges_because_the_rest_can_no_longer_be_planned(tmp_path: Path) -> None:
+    """A second file declares the other pool by now: nothing can be planned anew, so what is open is closed."""
+    world = group_world(tmp_path)
+    world.propose(*each(world, "batch", "ml"))
+    next_day(world)
+    world.push_main({SECOND: declared({"edge": 6, "spare": 6, "ml": 6})})
+
+    world.propose(*each(world, "ml"), refusals=(fits(),))
+    world.click("approve")
+
+    assert (world.life().state, world.pull().state, world.merges()) == (State.SUPERSEDED, "closed", 0)
+
+
+def test_what_is_gone_never_merges_because_the_rest_may_not_come_together_any_more(tmp_path: Path) -> None:
+    """Priced in another currency by now, the other change has to come alone, and waits for what is open."""
+    world = group_world(tmp_path)
+    world.propose(*each(world, "batch", "ml"))
+    next_day(world)
+    found = smaller("ml", world)
+
+    world.propose(replace(found, saving_list=Money(found.saving_list.amount, "EUR"), saving_effective=None), refusals=(fits(),))
+
+    assert standing(world)["batch, ml"] is State.SUPERSEDED
+    assert (world.pull().state, world.merges()) == ("closed", 0)
+
+
 def test_when_all_of_them_are_gone_it_is_closed(tmp_path: Path) -> None:
     world = opened(tmp_path)
     next_day(world)
@@ -491,6 +518,28 @@ def test_switched_off_what_is_open_together_stays_together_and_nothing_joins(tmp
     world.propose(*each(world))
 
     assert standing(world) == {"batch, ml": State.AWAITING, "web": State.AWAITING}
+
+
+def test_what_waited_alone_does_not_open_after_it_was_turned_down_with_others(tmp_path: Path) -> None:
+    """Planned while the cluster was being changed, it is still there when the group that took it in is closed."""
+    world = group_world(tmp_path, config=CONFIG)
+    (known,) = world.palette.known
+    world.palette.known = (replace(known, state="Provisioning"),)
+    world.propose(smaller("ml", world))
+    world.palette.known = (known,)
+    world.push_main({".trimtab/config.yaml": TOGETHER})
+    next_day(world)
+    world.propose(*each(world))
+    before = standing(world)
+    world.forge.close_pull_request(REPO, 1)
+    world.later(minutes=5)
+
+    for cause in ("first", "second"):
+        wake_proposals([known.uid], cause, world.ports)
+        world.deliver()
+
+    assert before == {"batch, ml, web": State.AWAITING, "ml": State.PLANNED}
+    assert (standing(world), world.forge.open_pull_requests(REPO)) == ({"batch, ml, web": State.IGNORED, "ml": State.PLANNED}, ())
 
 
 # ── afterwards ───────────────────────────────────────────────────────────────────────────────────────────────────────

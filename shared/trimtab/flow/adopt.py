@@ -3,7 +3,7 @@
 It also ends what is no longer found. An older run never overwrites a newer one, and what people turned down stays turned down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -122,9 +122,25 @@ def supersede_vanished(findings: Sequence[Finding], refusals: Sequence[Refusal],
             continue
         # Of several that come together, those that are still wanted stay: then the run plans it again without the others.
         subjects = [part.finding.subject for part in proposal.parts]
-        is_vanished = all(it not in found and (it.cluster_uid, it.kind, it.pool) in judged for it in subjects)
+        is_vanished = all(_is_gone(subject, found, judged) for subject in subjects)
         if (life.state in REPLACEABLE and is_vanished) or owes_close(life):
             _supersede(ProposalId(stream.removeprefix(STREAMS)), end, ports, now)
+
+
+def supersede_stuck(
+    groups: Collection[ProposalId], findings: Sequence[Finding], refusals: Sequence[Refusal], end: datetime, ports: Ports, now: datetime
+) -> None:
+    """End groups that nobody could plan again without what is no longer found: none of it may merge."""
+    found, judged = looked_at(findings, refusals)
+    for group in groups:
+        life = fold(ports.ledger.head(stream_of(group)))
+        is_older = life.state in REPLACEABLE and life.planned().valid_at < end
+        if is_older and any(_is_gone(part.finding.subject, found, judged) for part in life.planned().parts):
+            _supersede(group, end, ports, now)
+
+
+def _is_gone(subject: Subject, found: Collection[Subject], judged: Collection[tuple[str, str, str]]) -> bool:
+    return subject not in found and (subject.cluster_uid, subject.kind, subject.pool) in judged
 
 
 def looked_at(findings: Sequence[Finding], refusals: Sequence[Refusal]) -> tuple[set[Subject], set[tuple[str, str, str]]]:

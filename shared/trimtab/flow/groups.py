@@ -219,6 +219,19 @@ def turned_down(part: Proposal, memories: Sequence[Memory], now: datetime) -> st
     return ""
 
 
+def turned_down_elsewhere(proposal: Proposal, known: Mapping[str, Life], now: datetime) -> str:
+    """What people said of one of its changes while it waited, where that came alone or with others; "" = nothing."""
+    others = {stream: life for stream, life in known.items() if stream != proposal.stream}
+    heard = memories_of(proposal.parts, Life(), others)
+    said = (
+        turned_down(replace(part, fingerprint=memory.fingerprint), (memory,), now)
+        for part in proposal.parts
+        for memory in heard[part.finding.subject]
+        if fingerprint(part.finding, memory.fingerprint) == memory.fingerprint
+    )
+    return next((why for why in said if why), "")
+
+
 # ── the one proposal ─────────────────────────────────────────────────────────────────────────────────────────────────
 def together(
     parts: Sequence[Proposal], identity: ProposalId, life: Life, files: Files, governance: Governance | None, valid_at: datetime

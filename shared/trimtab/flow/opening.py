@@ -8,8 +8,9 @@ from trimtab.changes import commit_message, commit_message_of_group
 from trimtab.errors import Refused
 from trimtab.flow.facts import files_of, replan
 from trimtab.flow.ground import Ground
+from trimtab.flow.groups import turned_down_elsewhere
 from trimtab.flow.judging import Judged, rejudge
-from trimtab.flow.life import Journal, PullRequestRef
+from trimtab.flow.life import Journal, PullRequestRef, lives
 from trimtab.flow.limits import full_of_commits, full_of_pull_requests
 from trimtab.flow.plans import in_words, layouts_of
 from trimtab.flow.reviewers import labels_of, reviewers_of
@@ -26,6 +27,9 @@ def open_planned(journal: Journal, ports: Ports, now: datetime, *, ground: Groun
     if judged.governance is None or not judged.verdict.may_open:
         raise Refused("; ".join(f"{line.rule}: {line.saw}" for line in judged.verdict.reasons if line.effect == "blocks") or "not allowed")
     proposal = journal.life.planned()
+    said = turned_down_elsewhere(proposal, lives(ports), now) if journal.life.pull_request is None else ""
+    if said:
+        raise Refused(said)
     limits = judged.governance.limits
     full = full_of_pull_requests(proposal, limits, ports, now) if journal.life.pull_request is None else ""
     full = full or full_of_commits(proposal, limits, ports, now)

@@ -12,7 +12,7 @@ from trimtab.analysis.ranking import rank
 from trimtab.analysis.rightsize import fingerprint
 from trimtab.changes import TERRAFORM, branch_name, find_place, is_covered, is_editable, is_kustomization, layout_of, plan_edit
 from trimtab.errors import BadInput, Broken, Refused
-from trimtab.flow.adopt import REPLACEABLE, adopt, looked_at, point_to_successors, remembered, supersede_vanished
+from trimtab.flow.adopt import REPLACEABLE, adopt, looked_at, point_to_successors, remembered, supersede_stuck, supersede_vanished
 from trimtab.flow.analyze import analysis_of
 from trimtab.flow.bills import Bills
 from trimtab.flow.codec import dump
@@ -123,6 +123,7 @@ def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
                 answer = open_alone(item, known, checkouts, ports, now)
                 refusals += [answer] if isinstance(answer, Refusal) else []
                 opened += [] if isinstance(answer, Refusal) else [answer]
+    supersede_stuck(carried.keys(), findings, said, evidence_end(frozen), ports, now)
     told = reasons_of((*refusals, *said))
     ports.documents.publish(f"runs/{frozen.run}/refused", {"refusals": [dump(refusal) for refusal in refusals], "reasons": told})
     ports.documents.publish("runs/latest", {"run": frozen.run, "at": frozen.at.isoformat()})
