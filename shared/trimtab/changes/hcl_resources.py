@@ -8,7 +8,6 @@ from collections.abc import Mapping
 CLUSTER = "spectrocloud_cluster_"
 WORKSPACE = "spectrocloud_workspace"
 VIRTUAL = "spectrocloud_virtual_cluster"
-PROFILE = "spectrocloud_cluster_profile"
 
 _NAMESPACE = frozenset({"resource_allocation.cpu_cores", "resource_allocation.memory_MiB"})
 _SIZED = frozenset({"count", "instance_type", "disk_size_gb"})

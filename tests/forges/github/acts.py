@@ -253,10 +253,10 @@ def mergeable(book: Book, pull: Pull) -> bool | None:
     now = (pull.base, pull.head)
     times = pull.asked[2] if pull.asked[:2] == now else 0
     pull.asked = (*now, times + 1)
-    return None if times < book.lag else test_merge(book, pull) is not None
+    return None if times < book.lag else trial_merge(book, pull) is not None
 
 
-def test_merge(book: Book, pull: Pull) -> str | None:
+def trial_merge(book: Book, pull: Pull) -> str | None:
     """The commit at refs/pull/N/merge; None = it conflicts."""
     now = (pull.base, pull.head)
     if pull.computed is None or pull.computed[:2] != now:
@@ -287,7 +287,7 @@ def merge(
         raise Rejected(405, f"{method.capitalize()} merges are not allowed on this repository.")
     if rules.has_queue(pull.repo, pull.base_ref):
         raise _violations(["Changes must be made through the merge queue"])
-    if test_merge(book, pull) is None:
+    if trial_merge(book, pull) is None:
         raise Rejected(405, "Pull Request is not mergeable")
     wanted = list(rules.unmet(book, pull, pull.head))
     if wanted:
@@ -351,7 +351,7 @@ def enqueue(book: Book, pull: Pull, actor: Actor, expected: str | None) -> Queue
     if pull.queued:
         raise Rejected(422, "Pull request is already in the queue")
     wanted = list(rules.unmet(book, pull, pull.head))
-    if wanted or test_merge(book, pull) is None:
+    if wanted or trial_merge(book, pull) is None:
         raise Rejected(422, f"Pull request {' '.join(wanted) or 'has conflicts'}")
     before = [entry for entry in pull.repo.queue if entry.pull.base_ref == pull.base_ref]
     base = before[-1].commit if before else pull.base

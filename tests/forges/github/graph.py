@@ -299,7 +299,7 @@ def _mergeable(asked: Asked, pull: Pull) -> str:
 
 def _test_merge(asked: Asked, pull: Pull) -> Thing | None:
     """The test merge commit, once it was worked out; asking for it starts that work too."""
-    return _commit(pull.repo, acts.test_merge(asked.book, pull)) if acts.mergeable(asked.book, pull) else None
+    return _commit(pull.repo, acts.trial_merge(asked.book, pull)) if acts.mergeable(asked.book, pull) else None
 
 
 def _latest_reviews(thing: Thing, *, is_opinionated: bool = False, writers_only: bool = False) -> list[Thing]:

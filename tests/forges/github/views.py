@@ -251,7 +251,7 @@ class Views:
             return shown
         can = acts.mergeable(self.book, pull)
         if can:
-            shown["merge_commit_sha"] = acts.test_merge(self.book, pull)
+            shown["merge_commit_sha"] = acts.trial_merge(self.book, pull)
         files = len(rules.changed_paths(pull)) if pull.is_open else 0
         return shown | {
             "merged": pull.merged_at is not None,
