@@ -41,6 +41,16 @@ class StoreInbox:
         """True where nothing is left to do for it."""
         return self.objects.has(_done(key))
 
+    def kept(self, source: str) -> list[str]:
+        """Keys of a source that are still there, done or not."""
+        return self.objects.keys(f"inbox/{source}/")
+
+    def forget(self, key: str) -> None:
+        """Delete a request that is done; its mark stays. Raises BadInput for one that waits: it would be lost."""
+        if not self.is_done(key):
+            raise BadInput(f"{key}: not done yet, so it cannot be forgotten")
+        self.objects.delete(key)
+
     def expire(self, before: datetime) -> int:
         """Delete requests that were done before then, for stores without lifecycle rules; how many. What waits never expires."""
         expired = [mark.key for mark in self.objects.listed("done/") if mark.modified < before]

@@ -10,7 +10,7 @@ from trimtab.adapters.store.canonical import number_of, numbered
 from trimtab.adapters.store.chain import sort_streams, walk
 from trimtab.adapters.store.entries import read_entry, stream_folder, write_entry
 from trimtab.adapters.store.objects import Objects
-from trimtab.adapters.store.seals import read_seal, write_seal
+from trimtab.adapters.store.seals import newest_seal, read_seal, write_seal
 from trimtab.errors import Broken
 from trimtab.records import Break, Entry, Json
 
@@ -69,6 +69,11 @@ class StoreLedger:
     def seal(self, day: str, at: datetime) -> str:
         """Write seals/<day> over all stream heads, chained to the one before; the root hash. Sealing a day twice is harmless."""
         return write_seal(self.objects, self.heads, day, at, self.nonce())
+
+    def newest_seal(self) -> tuple[str, str] | None:
+        """Key and root of the newest seal; None = nothing was sealed yet."""
+        newest = newest_seal(self.objects)
+        return (newest.key, newest.root) if newest else None
 
     def roots(self) -> dict[str, str]:
         """Seal key → root, oldest first: what an anchor outside the store keeps, and is compared with. Raises Broken."""

@@ -138,9 +138,9 @@ class Objects(NamedTuple):
             obstore.put(self.store, self._full(key), body, mode="overwrite", use_multipart=False)
 
     def delete(self, key: str) -> None:
-        """Remove an expired inbox or done object; the record itself is never removed."""
-        if not key.startswith(("inbox/", "done/")):
-            raise Refused(f"{self._full(key)}: only inbox and done objects expire; the record is never deleted")
+        """Remove an expired inbox or done object, or who a person was; the record itself is never removed."""
+        if not key.startswith(("inbox/", "done/", "people/")):
+            raise Refused(f"{self._full(key)}: only inbox and done objects expire, and people are forgotten; the record is never deleted")
         try:
             with self._said(key):
                 obstore.delete(self.store, self._full(key))

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from trimtab.adapters.store.canonical import encode, instant, number_of, numbered, parse
 from trimtab.adapters.store.objects import Objects
 from trimtab.errors import Broken, Refused, TrimtabError, Upstream
+from trimtab.ports import PermitChange
 
 _ATTEMPTS = 16
 
@@ -40,6 +41,10 @@ class StorePermit:
         if not self._write("go", by, reason, at):
             raise Refused("the run permit changed while resuming; read its reason again, then resume")
 
+    def history(self) -> tuple[PermitChange, ...]:
+        """Every stop and every resume, oldest first. Raises Broken where one cannot be read."""
+        return tuple(_change(key, encoded) for key, encoded in self.objects.read_all(self.objects.children("permit/")))
+
     def _write(self, state: str, by: str, reason: str, at: datetime) -> bool:
         numbers = [number for key in self.objects.children("permit/") if (number := number_of(key)) is not None]
         key = numbered("permit", max(numbers, default=-1) + 1)
@@ -48,14 +53,7 @@ class StorePermit:
 
 
 def _reason(key: str, encoded: bytes | None) -> str | None:
-    if encoded is None or number_of(key) is None:
-        raise Broken(f"{key}: not a numbered permit, or gone while reading")
-    # Operators may write it by hand, so any spelling of the JSON will do, but every field must be there.
-    value = parse(encoded, key)
-    texts = {name: value.get(name) for name in ("state", "by", "reason", "at")}
-    if not all(isinstance(text, str) and text for text in texts.values()):
-        raise Broken(f"{key}: needs state, by, reason and at, each a text")
-    _check_time(key, str(texts["at"]))
+    texts = _texts(key, encoded)
     match texts["state"]:
         case "go":
             return None
@@ -63,6 +61,27 @@ def _reason(key: str, encoded: bytes | None) -> str | None:
             return f"stopped by {texts['by']} at {texts['at']}: {texts['reason']}"
         case unknown:
             return f"{key}: unknown state {unknown!a}; expected go or stop"
+
+
+def _change(key: str, encoded: bytes | None) -> PermitChange:
+    texts = _texts(key, encoded)
+    at = datetime.fromisoformat(texts["at"])
+    # A time that an operator wrote by hand may leave its zone out; the store's own times are in UTC.
+    return PermitChange(
+        at=at if at.tzinfo else at.replace(tzinfo=UTC), by=texts["by"], reason=texts["reason"], may_write=texts["state"] == "go"
+    )
+
+
+def _texts(key: str, encoded: bytes | None) -> dict[str, str]:
+    if encoded is None or number_of(key) is None:
+        raise Broken(f"{key}: not a numbered permit, or gone while reading")
+    # Operators may write it by hand, so any spelling of the JSON will do, but every field must be there.
+    value = parse(encoded, key)
+    texts = {name: text for name in ("state", "by", "reason", "at") if isinstance(text := value.get(name), str) and text}
+    if len(texts) != 4:
+        raise Broken(f"{key}: needs state, by, reason and at, each a text")
+    _check_time(key, texts["at"])
+    return texts
 
 
 def _check_time(key: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The four ports that live on objects, together."""
+"""The five ports that live on objects, together."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from trimtab.adapters.store.documents import StoreDocuments
 from trimtab.adapters.store.inbox import StoreInbox
 from trimtab.adapters.store.ledger import StoreLedger
 from trimtab.adapters.store.objects import Objects
+from trimtab.adapters.store.people import StorePeople
 from trimtab.adapters.store.permit import StorePermit
 
 
@@ -18,13 +19,15 @@ class State:
     ledger: StoreLedger
     documents: StoreDocuments
     permit: StorePermit
+    people: StorePeople
 
 
 def state_over(objects: Objects, record: Objects, *, nonce: Callable[[], str]) -> State:
-    """The ports over folders that are open already: `objects` for documents, `record` for everything that is created once."""
+    """The ports over folders that are open already: `record` for everything that is created once, `objects` for what may go again."""
     return State(
         inbox=StoreInbox(record, nonce),
         ledger=StoreLedger(record, nonce),
         documents=StoreDocuments(objects),
         permit=StorePermit(record, nonce),
+        people=StorePeople(objects, nonce),
     )
