@@ -1,4 +1,4 @@
-"""Where a `file://` URL is on disk; apart from `settings`, so that `receive` can open a store without pydantic."""
+"""Where things are that settings name: apart from `settings`, so that `receive` needs no pydantic to find them."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -12,3 +12,8 @@ def local_path(url: str) -> Path:
     if parsed.scheme != "file":
         raise BadInput(f"{url}: not a file:// URL")
     return Path(unquote(parsed.netloc + parsed.path)).absolute()
+
+
+def is_secret_arn(name: str, text: str) -> bool:
+    """True where a variable of ours does not hold a secret, but says where AWS Secrets Manager has it."""
+    return name.startswith("TRIMTAB_") and text.startswith("arn:aws") and ":secretsmanager:" in text

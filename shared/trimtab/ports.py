@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from trimtab.records import (
     AuditEntry,
     Break,
+    ChangeRequest,
     Check,
     Cloud,
     Cluster,
@@ -30,6 +31,7 @@ from trimtab.records import (
     Merged,
     MergeRefused,
     MetricSeries,
+    PersonId,
     Pool,
     PrivateRate,
     PullRequest,
@@ -80,6 +82,12 @@ class Inbox(Protocol):
     def is_done(self, key: str) -> bool:
         """True where nothing is left to do for it."""
 
+    def kept(self, source: str) -> list[str]:
+        """Keys of a source that are still there, done or not."""
+
+    def forget(self, key: str) -> None:
+        """Delete a request that is done; its mark stays, so that it is not taken for a new one."""
+
 
 class Ledger(Protocol):
     """Append-only streams of hashed entries, slots, leases and seals, on create-only objects."""
@@ -110,8 +118,63 @@ class Ledger(Protocol):
     def seal(self, day: str, at: datetime) -> str:
         """Write seals/<day> over all stream heads, chained to the one before; the root hash. Sealing a day twice is harmless."""
 
+    def newest_seal(self) -> tuple[str, str] | None:
+        """Key and root of the newest seal; None = nothing was sealed yet."""
+
+    def roots(self) -> dict[str, str]:
+        """Seal key → root, oldest first. Raises Broken where a seal does not hold."""
+
     def verify(self) -> list[Break]:
         """Every place where bytes, hashes, numbers, chains or seals do not hold; [] = consistent."""
+
+
+class TokenKeys(Protocol):
+    """The public keys that a directory signs its tokens with."""
+
+    def published(self) -> bytes:
+        """The JSON Web Key Set. Raises Upstream where it cannot be had."""
+
+
+class Anchors(Protocol):
+    """A second place, outside the store, where roots of seals can only be added."""
+
+    def keep(self, seal: str, root: str, at: datetime) -> None:
+        """Anchor a seal; twice is once. Raises Broken where another root was anchored for it."""
+
+    def roots(self) -> dict[str, str]:
+        """Seal → root, as anchored, oldest first."""
+
+    def compare(self, roots: Mapping[str, str]) -> list[Break]:
+        """Anchored seals that the record lost or has otherwise."""
+
+
+class People(Protocol):
+    """Who is behind the random keys that the record uses for people; each can be forgotten."""
+
+    def key_of(self, name: str) -> PersonId:
+        """What the record calls the person whom owners.yaml calls so; made when first asked."""
+
+    def find(self, name: str) -> PersonId | None:
+        """The same where it was made already; None = the record knows nobody of that name."""
+
+    def mark(self, name: str, text: str) -> str:
+        """A digest of `text` that nobody can guess back without what is kept of that person."""
+
+    def named(self, text: str) -> str:
+        """The text with people's names for their keys; whoever was erased keeps the key."""
+
+    def erase(self, name: str) -> PersonId | None:
+        """Forget who that was; the key that stays behind, or None where nobody of that name was known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PermitChange:
+    """Somebody stopped all writing, or allowed it again."""
+
+    at: datetime
+    by: str
+    reason: str
+    may_write: bool
 
 
 class Permit(Protocol):
@@ -125,6 +188,9 @@ class Permit(Protocol):
 
     def resume(self, by: str, reason: str, at: datetime) -> None:
         """Allow writing again: an operator's act, which no function's role can do."""
+
+    def history(self) -> tuple[PermitChange, ...]:
+        """Every stop and every resume, oldest first. Raises Broken where one cannot be read."""
 
 
 class Documents(Protocol):
@@ -296,6 +362,12 @@ class Palette(Protocol):
     def audits(self, since: datetime, until: datetime) -> tuple[AuditEntry, ...]:
         """The audit trail between two times, oldest first."""
 
+    def annotate(self, uid: ClusterUid, values: Mapping[str, str | None]) -> bool:
+        """Set these annotations of a cluster, None = take it away; every other one stays. True = something was written.
+
+        It is a read, a change and a write of the whole map, with a key of its own. Raises Refused where there is none.
+        """
+
 
 class Catalog(Protocol):
     """Instance types with prices."""
@@ -450,6 +522,21 @@ class Forge(Protocol):
         forge is still working it out.
         """
 
+    def members(self, group: str) -> tuple[str, ...] | None:
+        """Logins in a team ("org/team") or group of the forge, sorted, as the forge counts them; None = there is none of that name."""
+
+    def account(self, repo: str, login: str) -> Literal["active", "bot", "gone"] | None:
+        """How an account stands towards a repo; active = a person's whose review counts there. None = the forge does not say."""
+
+    def touched_by(self, repo: str, branch: str, paths: Sequence[str], since: datetime) -> frozenset[str] | None:
+        """Logins that wrote, committed or merged a change of these files or folders on a branch since then; None = not known."""
+
+    def branches(self, repo: str, prefix: str) -> Mapping[str, CommitSha]:
+        """Branches whose names begin so, and their tips."""
+
+    def delete_branch(self, repo: str, branch: str, expected: CommitSha) -> bool:
+        """Delete a branch below `trimtab/` if it is at that commit; False = it was elsewhere, or gone. Raises Refused for any other."""
+
 
 @dataclass(frozen=True, slots=True)
 class MessageRef:
@@ -462,6 +549,10 @@ class MessageRef:
 class Chat(Protocol):
     """Slack, as far as we speak."""
 
+    @property
+    def is_configured(self) -> bool:
+        """False = there is no Slack here, and whoever speaks is refused."""
+
     def post(self, channel: str, blocks: Sequence[Json], text: str, nonce: str, thread: MessageRef | None = None) -> MessageRef:
         """Post a message that carries `nonce` in its metadata. Sent once; a 429 is Upstream."""
 
@@ -470,6 +561,65 @@ class Chat(Protocol):
 
     def update(self, ref: MessageRef, blocks: Sequence[Json], text: str) -> None:
         """Replace a message's content; idempotent."""
+
+    def account(self, user: str) -> Literal["active", "guest", "external", "bot", "gone"] | None:
+        """How an account stands in the workspace; None = Slack does not say."""
+
+    def members(self, group: str) -> tuple[str, ...] | None:
+        """User ids of a user group ("S0123ABC"), sorted; None = there is none."""
+
+    def user_of(self, email: str) -> str | None:
+        """The user id behind an e-mail address, or None."""
+
+    def direct(self, user: str) -> str:
+        """The channel in which only that user reads us."""
+
+
+class Mail(Protocol):
+    """E-mail, for owners who are not in Slack."""
+
+    @property
+    def is_configured(self) -> bool:
+        """False = whoever sends is refused."""
+
+    def send(self, to: str, subject: str, text: str, nonce: str) -> None:
+        """Send one plain-text message, once; `nonce` is its Message-ID, so that a mailbox shows a repeated one once."""
+
+
+class Webhooks(Protocol):
+    """Workflow webhooks of Microsoft Teams, by name; their URLs are secrets."""
+
+    def names(self) -> tuple[str, ...]:
+        """Those that the deployment has."""
+
+    def post(self, name: str, card: Json) -> None:
+        """Post one Adaptive Card. Sent once; nothing can be read back. Raises Refused for a name that is not there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket:
+    """A ticket as its own system knows it."""
+
+    key: str
+    url: str
+    is_open: bool
+
+
+class Tickets(Protocol):
+    """Jira or ServiceNow, as far as we write there."""
+
+    @property
+    def system(self) -> str:
+        """Which of the two: jira, servicenow."""
+
+    def find(self, correlation: str) -> Ticket | None:
+        """The ticket that carries our mark."""
+
+    def open(self, correlation: str, *, project: str, title: str, text: str) -> Ticket:
+        """Open one with our mark in it; sent once."""
+
+    def change_request(self, correlation: str) -> ChangeRequest | None:
+        """The change request that names this proposal; None = there is none, or the system has no such thing."""
 
 
 class Metrics(Protocol):
@@ -543,6 +693,20 @@ class Ports:
     """A folder for files that live as long as one wake."""
     learner: Learner | None = None
     """Only `learn` needs one."""
+    mail: Mail | None = None
+    """None = this function sends none."""
+    webhooks: Webhooks | None = None
+    tickets: Tickets | None = None
+    token_keys: TokenKeys | None = None
+    """None = no tokens of Azure are asked for."""
+    anchors: Anchors | None = None
+    """None = the deployment has no second place, and its record can be called consistent, never proven."""
+    people: People | None = None
+    """None = people go by their names in owners.yaml everywhere, as for whoever only reads."""
+
+    def named(self, text: str) -> str:
+        """What leaves for people's eyes: names for keys."""
+        return self.people.named(text) if self.people else text
 
 
 __all__ = [

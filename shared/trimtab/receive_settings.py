@@ -4,6 +4,7 @@ Same places, same names, same refusals as `settings.load`; a contract test holds
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -17,6 +18,7 @@ SENDER_SECRETS = {
     "gitlab": "gitlab_webhook_secret",
     "palette": "palette_webhook_secret",
     "azure": "azure_webhook_secret",
+    "alertmanager": "alertmanager_webhook_secret",
 }
 """Sender → its setting."""
 
@@ -29,8 +31,24 @@ VARIABLES = (
 )
 """All that is read of the environment."""
 
+AZURE_MONITOR = "461e8683-5575-4561-ac7f-899cc907d62a"
+"""The application of Azure Monitor's action groups, in every tenant the same."""
+
+AZURE_KEYS = "senders/azure-keys"
+"""The document of public keys that its tenant's tokens are signed with; `verify` keeps it."""
+
+ENTRA_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 SHORTEST_SECRET = 16
 """A shorter one is treated as missing wherever strangers can reach us."""
+
+
+class EntraRules(NamedTuple):
+    """Whose tokens count on Azure's path."""
+
+    tenant: str
+    audience: str
+    sender: str
 
 
 class ReceiveSettings(NamedTuple):
@@ -42,6 +60,7 @@ class ReceiveSettings(NamedTuple):
     clock: datetime | None
     """A fixed "now" of a replay on disk."""
     secrets: Mapping[str, tuple[str, ...]]
+    azure_entra: EntraRules | None = None
 
     @property
     def is_local(self) -> bool:
@@ -75,6 +94,7 @@ def load_receive_settings(environ: Mapping[str, str]) -> ReceiveSettings:
         ledger_url=ledger,
         tenant=_text(values, "tenant", place) or "default",
         clock=_time(clock, place) if clock else None,
+        azure_entra=_entra(values.get("azure_entra"), f"{place}: azure_entra"),
         secrets={source: split_secret(source, _secret(environ, values, name, place), is_local=is_local) for source, name in _SENDERS},
     )
 
@@ -105,6 +125,17 @@ def _secret(environ: Mapping[str, str], values: Mapping[str, object], name: str,
     if name in values and place == "TRIMTAB_SETTINGS" and not _on_disk(environ.get("TRIMTAB_STORE") or "file://"):
         raise BadInput(f"{place}.{name}: a secret may not stand here; set {variable}")
     return _text(values, name, place)
+
+
+def _entra(value: object, place: str) -> EntraRules | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.keys() - {"tenant", "audience", "sender"}:
+        raise BadInput(f"{place}: expected tenant, audience and, where it is not Azure Monitor, sender")
+    ids = [value.get("tenant"), value.get("audience"), value.get("sender", AZURE_MONITOR)]
+    if not all(isinstance(one, str) and ENTRA_ID.fullmatch(one) for one in ids):
+        raise BadInput(f"{place}: tenant, audience and sender are ids of 8-4-4-4-12 hexadecimal digits in small letters")
+    return EntraRules(*(str(one) for one in ids))
 
 
 def _text(values: Mapping[str, object], name: str, place: str) -> str:

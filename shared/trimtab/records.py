@@ -490,8 +490,9 @@ class Binding:
 class Click:
     """A button pressed in Slack, as its signed request says it."""
 
-    action: Literal["approve", "reject", "snooze", "evidence"]
+    action: Literal["approve", "reject", "snooze", "evidence", "adjust", "acknowledge"]
     proposal: ProposalId
+    """What the button is about; of an alert's `acknowledge`, the alert's key."""
     user: str
     """Slack user id."""
     channel: str
@@ -500,6 +501,8 @@ class Click:
     """Of a rejection: the chosen option's value."""
     head: str = ""
     """Head commit that the card showed; a click for another commit does not count."""
+    value: str = ""
+    """Of an adjustment: the value wanted instead."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -507,8 +510,69 @@ class Person:
     """One person: one Slack id, one forge login."""
 
     id: PersonId
+    """What the record calls them: a random key where the deployment keeps names apart, else what owners.yaml says."""
     slack: str
     forge: str
+    name: str = ""
+    """What owners.yaml calls them, where `id` is another word for it."""
+
+    @property
+    def called(self) -> str:
+        """The name in owners.yaml."""
+        return self.name or self.id
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Whether a person's two accounts may decide, read now. None = not known, and whoever is not known decides nothing."""
+
+    person: PersonId
+    slack: Literal["active", "guest", "external", "bot", "gone"] | None
+    forge: Literal["active", "bot", "gone"] | None
+    is_confirmed: bool
+    """Both accounts have said that they are one person."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeopleGroup:
+    """Who is in a group of another system right now: "github:acme/platform", "gitlab:acme/platform", "slack:S0123ABC"."""
+
+    name: str
+    people: tuple[PersonId, ...]
+    """Those of its members whom owners.yaml knows, sorted."""
+    problem: str = ""
+    """Why nobody can be named: it could not be read, or is not there; "" = it was read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeRequest:
+    """A change request in the tenant's own system (ServiceNow), found by the proposal's id."""
+
+    number: str
+    state: str
+    """Its own word, in lower case: new, assess, authorize, scheduled, implement, review, closed, canceled."""
+    approval: str
+    """requested, approved, rejected …; "" = it does not say."""
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Undoing:
+    """What a rollback undoes, and what was agreed on in advance when that was approved."""
+
+    proposal: ProposalId
+    generation: int
+    merged_at: datetime
+    tier: Tier
+    """What the forward change needed."""
+    approvals: tuple["Approval", ...]
+    """Those it was merged with that still prove themselves, read again now; each is bound to the values that a rollback restores."""
+    rollback: tuple[tuple[str, str], ...]
+    """(field, value) pairs that it restores, as `Binding.rollback` writes them."""
+    was_undone: bool
+    """It was rolled back once already."""
+    reason: str
+    """What regressed, in one sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -540,6 +604,91 @@ class Team:
     valid_from: date | None = None
     valid_to: date | None = None
     """The first day on which no cost is its any more."""
+    holidays: tuple[date, ...] = ()
+    """Days in its own calendar on which nobody is expected to decide."""
+    email: str = ""
+    teams_webhook: str = ""
+    """Name of a Microsoft Teams workflow webhook in the deployment's secrets; "" = none."""
+    people: tuple[PersonId, ...] = ()
+    """Who may see its cost, beside those who may see all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What a scope may cost a month, judged on allocated cost after each ingest; exactly one scope is given."""
+
+    id: str
+    amount: Decimal
+    currency: str
+    team: str | None = None
+    namespace: tuple[str, str] | None = None
+    """(cluster, namespace)."""
+    project: str | None = None
+    """Palette project."""
+    owner: str | None = None
+    """Team that is told; None = the team it is about, or that owns the namespace, else the default channel."""
+    thresholds: tuple[Decimal, ...] = (Decimal("0.5"), Decimal("0.8"), Decimal(1), Decimal("1.25"))
+    """Shares of the amount at which somebody is told, of what is spent and of what is forecast."""
+    action: Literal["none", "freeze-growth"] = "none"
+    """freeze-growth: once it is spent, a pull request that lowers the scope's quota to what it asks for now; through every gate."""
+    escalate_to: str = ""
+    """Channel that is told when nobody reacts; "" = nobody."""
+    escalate_after_hours: int = 24
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloudBudget:
+    """Whose a cloud's own budget is, by the id in its notices: Google's budgetId, Azure's BudgetId, AWS's "account/name"."""
+
+    id: str
+    team: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slo:
+    """A query whose answer says that users are hurt, for the clusters that it names."""
+
+    name: str
+    cluster: str | None
+    """Name or uid; None = every cluster."""
+    query: str
+    """PromQL with one value; `$pool` stands for the pool's name, quoted."""
+    bad: Literal["above", "below"]
+    threshold: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchRules:
+    """How long and by what a merged change is watched."""
+
+    hours: int = 24
+    failures: int = 2
+    """Bad looks in a row that make a regression; a single one may be noise."""
+    slos: tuple[Slo, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketRules:
+    """When a finding becomes a ticket in the tenant's own system, one per fingerprint."""
+
+    system: Literal["jira", "servicenow"]
+    project: str
+    """Jira project key, or ServiceNow assignment group."""
+    saving_at_least: Decimal
+    """A month, in the config's currency, effective where known."""
+    without_owner: bool = True
+    """Findings that no team answers for get one too, whatever they save."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccessRules:
+    """Who may see whose cost, and what is hidden before cost leaves the deployment."""
+
+    see_all: tuple[PersonId, ...] = ()
+    mask: Literal["none", "shares", "rounded"] = "none"
+    """What pull requests, cards and messages show instead of amounts: shares of the whole, or two digits of each amount."""
+    public_repos: bool = False
+    """Amounts may be shown in a repo that anybody can read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -694,6 +843,12 @@ class ApproverScope:
     cluster_uid: ClusterUid | None
     pool: str | None
     people: tuple[PersonId, ...]
+    groups: tuple[str, ...] = ()
+    """Groups of other systems whose members may too ("github:acme/platform", "slack:S0123ABC"); resolved when somebody decides."""
+    owners: tuple[PersonId, ...] = ()
+    """Of these people, those who answer for the pool: where two approvals are asked, one is theirs. () = any of them."""
+    path: str | None = None
+    """Glob of files; None = any file."""
 
 
 # ── The forge ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -755,6 +910,9 @@ class Comment:
     is_bot: bool
     text: str
     at: datetime
+    edited_by: str | None = ""
+    """Login of who last changed it, for whoever may write to a repo may often change what others said there; "" = nobody did, None = the
+    forge does not say who."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -852,6 +1010,8 @@ class ForgeRules:
     voids_old_approvals: bool | None = None
     """A push takes earlier approvals away and who committed cannot approve; a forge whose approvals name no commit needs it."""
     is_archived: bool = False
+    is_public: bool | None = None
+    """Anybody can read the repo; None = the forge does not say, which counts as yes."""
 
 
 # ── The record ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1099,6 +1259,8 @@ class Freeze:
     name: str
     start: datetime
     end: datetime
+    time_zone: str = "UTC"
+    """Where its days begin and end, and in which its times are told."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1125,6 +1287,7 @@ class Limits:
     share_of_pools_per_run: float = 0.34
     share_of_pools_per_day: float = 0.5
     cool_down_days: int = 7
+    rollbacks_per_day: int = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1141,7 +1304,7 @@ class Condition:
     """One predicate of a policy rule: a fact's name, an operator, a value."""
 
     fact: str
-    operator: Literal["is", "in", "at-most", "at-least", "matches"]
+    operator: Literal["is", "is-not", "in", "not-in", "at-most", "at-least", "matches"]
     value: str | int | float | bool | tuple[str, ...]
 
 
@@ -1151,7 +1314,12 @@ class PolicyRule:
 
     name: str
     when: tuple[Condition, ...]
-    tier: Tier
+    tier: Tier | None
+    """None = it only holds."""
+    holds: bool = False
+    """While every condition holds, nothing merges: neither by itself nor approved."""
+    time_zone: str = "UTC"
+    """Where its `time.…` facts are read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1185,6 +1353,15 @@ class Governance:
     """Whether an issue lists what is pending."""
     grouping: Grouping = "none"
     """Which changes come as one pull request: each alone, or all of one cluster that are made in the same file."""
+    budgets: tuple[Budget, ...] = ()
+    cloud_budgets: tuple[CloudBudget, ...] = ()
+    watch: WatchRules = WatchRules()
+    access: AccessRules = AccessRules()
+    tickets: TicketRules | None = None
+    annotates_clusters: bool = False
+    """Whether a cluster's annotations in Palette say what is proposed for it; it makes Terraform see a difference."""
+    asks_change_requests: bool = False
+    """Whether the tenant's change requests are looked up for each proposal."""
 
 
 # ── What a judge is told ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -1255,6 +1432,22 @@ class Facts:
     """What the file says now of the changed fields of a quota."""
     members: tuple["Facts", ...] = ()
     """Where several changes come together, the facts of each, with its share of the edit; what is said here is then said of all."""
+    standings: tuple[Standing, ...] | None = None
+    """Of everybody who said yes, or is about to; None = not read, and then nobody's yes counts."""
+    groups: tuple[PeopleGroup, ...] = ()
+    """The groups that the change's scopes name, as they are now."""
+    recent_authors: tuple[str, ...] | None = None
+    """Logins that wrote or merged a change of `.trimtab/` or of the touched file in the last 7 days; None = not known."""
+    requested_by: tuple[PersonId, ...] = ()
+    """Who asked for the run, or for this value."""
+    is_record_sound: bool | None = None
+    """The stream's hashes hold from its first entry on; None = not read."""
+    change_request: ChangeRequest | None = None
+    undoes: Undoing | None = None
+    """Of a rollback: what it undoes, and what was agreed on in advance."""
+    rollbacks_today: int = 0
+    burning: tuple[str, ...] = ()
+    """SLO queries of the config that are bad right now on the change's cluster, by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1292,6 +1485,10 @@ class Proposal:
     run: str
     owners: tuple[tuple[str, float], ...] = ()
     """Teams and their shares of the pool's cost, largest first."""
+    requested_by: tuple[PersonId, ...] = ()
+    """Who asked for it, or for its value; the clock is nobody."""
+    undoes: ProposalId | None = None
+    """Of a rollback: the proposal whose last merge it undoes."""
     members: tuple[Member, ...] = ()
     """Every change, in the order in which the edit lists them, where it carries out several; `finding` is then the one that saves most."""
 

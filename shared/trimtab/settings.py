@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, Val
 
 from trimtab.errors import BadInput
 from trimtab.locations import local_path
-from trimtab.receive_settings import SENDER_SECRETS, split_secret
+from trimtab.receive_settings import AZURE_MONITOR, ENTRA_ID, SENDER_SECRETS, split_secret
 from trimtab.records import BillForm, ClusterUid, ExportPart, ProjectUid, Stage
 
 __all__ = ["SECRETS", "Export", "MetricsEndpoint", "NonProduction", "Repository", "Settings", "Slug", "load", "local_path"]
@@ -66,6 +66,19 @@ class GitLab(_Strict):
     """GitLab, hosted or self-managed; a Developer's token writes, a Maintainer's only merges."""
 
     url: str = "https://gitlab.com"
+
+
+EntraId = Annotated[str, Field(pattern=f"^{ENTRA_ID.pattern}$")]
+
+
+class AzureEntra(_Strict):
+    """Whose tokens count on Azure's path: a secure webhook of an action group brings one, of our tenant and for our application."""
+
+    tenant: EntraId
+    audience: EntraId
+    """Client id of the application that the webhook is registered with."""
+    sender: EntraId = AZURE_MONITOR
+    """Client id of who calls."""
 
 
 class NonProduction(_Strict):
@@ -124,6 +137,31 @@ class MetricsEndpoint(_Strict):
     """The store itself puts those labels on, whoever writes; Google does. Without it, clusters may not share a store and tenant."""
 
 
+class MailServer(_Strict):
+    """The SMTP server that mail is handed to; its password is a secret of its own."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    """none is for a private host without a password."""
+    sender: Annotated[str, Field(pattern=r"^[A-Za-z0-9._%+=/-]{1,64}@[A-Za-z0-9.-]{1,253}$")]
+    """Address that alerts are from."""
+    user: str = ""
+    """Whom the password is of; "" = the sender."""
+    ca_file: str | None = None
+    """PEM certificates to believe instead of the public ones."""
+
+
+class TicketSystem(_Strict):
+    """Where tickets are written; the token of its account is a secret of its own."""
+
+    kind: Literal["jira", "servicenow"]
+    url: str
+    """https://acme.atlassian.net, https://acme.service-now.com."""
+    user: str = ""
+    """Whom the token is of (Jira Cloud: the account's e-mail); "" = the token is a bearer's (Jira Data Center, ServiceNow OAuth)."""
+
+
 class Settings(_Strict):
     """Everything that only a deployment may decide."""
 
@@ -131,12 +169,16 @@ class Settings(_Strict):
     store: str = "file://./trimtab-store"
     ledger: str | None = None
     """Another URL for the ledger, so that it can be locked; None = the store's."""
+    anchor: str | None = None
+    """URL of a second place, best in another account, where Trimtab may only add: the roots of seals go there. None = nowhere."""
     highest_stage: Stage = Stage.OBSERVE
     repositories: tuple[Repository, ...] = ()
     nonproduction: tuple[NonProduction, ...] = ()
     exports: tuple[Export, ...] = ()
     github: GitHub | None = None
     gitlab: GitLab | None = None
+    azure_entra: AzureEntra | None = None
+    """None = notices from Azure prove themselves with the secret in their URL, where one was chosen; else with a token alone."""
     palette_url: str | None = None
     slack_url: str = "https://slack.com/api/"
     metrics_url: str | None = None
@@ -151,6 +193,10 @@ class Settings(_Strict):
     """URL prefix → directory that stands in for it, for replays; only a `file://` store may have any."""
     default_channel: str = ""
     finance_channel: str = ""
+    mail_server: MailServer | None = None
+    """None = nobody is told by e-mail."""
+    ticket_system: TicketSystem | None = None
+    """None = no tickets are written, and no change requests looked up."""
     clock: AwareDatetime | None = None
     """A fixed "now", for replays; only a `file://` store may have it."""
     config_dir: str | None = None
@@ -176,9 +222,17 @@ class Settings(_Strict):
     """Project or group access token, Developer."""
     gitlab_merger_token: SecretStr | None = None
     """Project or group access token, Maintainer; only `merge` has it."""
+    smtp_password: SecretStr | None = None
+    ticket_token: SecretStr | None = None
+    """API token, personal access token, password or OAuth token, as the system wants it."""
+    teams_webhooks: SecretStr | None = None
+    """JSON: name → URL of a Microsoft Teams workflow webhook; only `alert` has it."""
     palette_webhook_secret: SecretStr | None = None
     azure_webhook_secret: SecretStr | None = None
+    alertmanager_webhook_secret: SecretStr | None = None
     palette_api_key: SecretStr | None = None
+    palette_write_key: SecretStr | None = None
+    """A second key, which may change cluster metadata; only `verify` has it, and only where clusters are annotated."""
     metrics_secrets: SecretStr | None = None
     """JSON: cluster uid → {"token": …, "client_key": PEM}; each goes to that cluster's endpoint and nowhere else."""
     azure_sas: SecretStr | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from trimtab.adapters.aws.cost_explorer import cost_explorer
 from trimtab.adapters.aws.roles import assumed_role
 from trimtab.adapters.azure.cost_management import HOST as AZURE
 from trimtab.adapters.azure.cost_management import CostManagement
+from trimtab.adapters.azure.entra import EntraDirectory
 from trimtab.adapters.catalog import BundledCatalog
 from trimtab.adapters.duckdb import DuckDb
 from trimtab.adapters.http import client
@@ -23,17 +24,25 @@ from trimtab.adapters.lake_usage import LakeUsage
 from trimtab.adapters.learning import ScikitLearner
 from trimtab.adapters.localforge import LocalForge
 from trimtab.adapters.logs import JsonLog
+from trimtab.adapters.mail import SmtpMail
+from trimtab.adapters.named_chat import NamedChat
 from trimtab.adapters.palette.catalog import PaletteCatalog
 from trimtab.adapters.palette.client import PaletteClient
 from trimtab.adapters.progress import Silent
 from trimtab.adapters.prometheus.client import PrometheusMetrics
 from trimtab.adapters.slack.client import SlackChat
 from trimtab.adapters.store import open_state
+from trimtab.adapters.store.anchors import StoreAnchors
 from trimtab.adapters.store.buckets import StoreBuckets
 from trimtab.adapters.store.foreign import Access
 from trimtab.adapters.store.lake import DeltaLake
+from trimtab.adapters.store.named import NamedLedger, NamedPermit
+from trimtab.adapters.store.objects import open_objects
+from trimtab.adapters.teams import TeamsWebhooks
+from trimtab.adapters.tickets import tickets_of
 from trimtab.adapters.wording import load_wording
 from trimtab.errors import BadInput
+from trimtab.locations import is_secret_arn
 from trimtab.ports import CostHistory, Forge, Log, Ports, Progress
 from trimtab.settings import Settings, local_path
 
@@ -41,10 +50,29 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-@cache
 def ports() -> Ports:
-    """The ports of this process, from its environment; built on the first call."""
-    return build(deployment.load(os.environ))
+    """The ports of this process, from its environment; built on the first call, and anew where a secret was rotated."""
+    return _built(tuple(sorted(_environment().items())))
+
+
+@lru_cache(maxsize=1)
+def _built(environment: tuple[tuple[str, str], ...]) -> Ports:
+    return build(deployment.load(dict(environment)))
+
+
+def forget_ports() -> None:
+    """Build them anew on the next call: what is on disk may say something else by then."""
+    _built.cache_clear()
+
+
+def _environment() -> dict[str, str]:
+    """Our own variables, with the values of those that only say where their secret is."""
+    own = {name: text for name, text in os.environ.items() if name.startswith("TRIMTAB_")}
+    if not any(is_secret_arn(name, text) for name, text in own.items()):
+        return own
+    from trimtab.adapters.aws.secrets import provider, with_secrets
+
+    return with_secrets(own, provider())
 
 
 def now(settings: Settings) -> datetime:
@@ -52,8 +80,13 @@ def now(settings: Settings) -> datetime:
     return settings.clock or datetime.now(UTC)
 
 
-def build(settings: Settings, *, log: Log | None = None, progress: Progress | None = None) -> Ports:
-    """Real adapters for these settings."""
+def build(
+    settings: Settings, *, log: Log | None = None, progress: Progress | None = None, is_reading: bool = False, adds_people: bool = True
+) -> Ports:
+    """Real adapters for these settings; for whoever only reads, the record says people's names.
+
+    Without `adds_people` nobody gets a key who has none.
+    """
     scratch = scratch_directory(settings)
     state = open_state(settings, nonce=lambda: secrets.token_hex(8))
     lake = DeltaLake(_lake_url(settings), scratch)
@@ -62,8 +95,8 @@ def build(settings: Settings, *, log: Log | None = None, progress: Progress | No
     return Ports(
         settings=settings,
         inbox=state.inbox,
-        ledger=state.ledger,
-        permit=state.permit,
+        ledger=NamedLedger(state.ledger.objects, state.ledger.nonce, state.people) if is_reading else state.ledger,
+        permit=NamedPermit(state.permit.objects, state.permit.nonce, state.people) if is_reading else state.permit,
         documents=state.documents,
         lake=lake,
         engine=engine,
@@ -72,13 +105,19 @@ def build(settings: Settings, *, log: Log | None = None, progress: Progress | No
         catalog=PaletteCatalog(palette) if palette.is_configured else BundledCatalog(),
         usage=LakeUsage(lake, engine),
         forge=forge_of(settings),
-        chat=SlackChat.of(settings),
+        chat=SlackChat.of(settings) if is_reading else NamedChat(SlackChat.of(settings), state.people),
         metrics=lambda uid: PrometheusMetrics.of(settings, uid),
         log=log or JsonLog(_log_file(settings)),
         progress=progress or Silent(),
         wording=load_wording(),
+        anchors=_anchors(settings),
+        tickets=tickets_of(settings),
+        token_keys=EntraDirectory.of(settings),
+        people=None if is_reading else replace(state.people, may_add=adds_people),
         scratch=scratch,
         learner=ScikitLearner(),
+        mail=SmtpMail.of(settings, partial(now, settings)),
+        webhooks=TeamsWebhooks.of(settings),
     )
 
 
@@ -95,6 +134,10 @@ def on_spark(ports: Ports, spark: "SparkSession") -> Iterator[Ports]:
         lake = DeltaLake(_lake_url(settings), ports.scratch, in_place=True)
         engine = Spark(spark=spark, exchange=Exchange(url, ports.buckets, Path(folder)))
         yield replace(ports, settings=settings, lake=lake, engine=engine)
+
+
+def _anchors(settings: Settings) -> StoreAnchors | None:
+    return StoreAnchors(open_objects(settings.anchor).within(settings.tenant)) if settings.anchor else None
 
 
 def forge_of(settings: Settings) -> Forge:

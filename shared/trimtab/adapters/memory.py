@@ -1,10 +1,11 @@
 """Ports that live in memory, for tests and for trying things out: they keep what they are given and say what they were told to say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
-from trimtab.errors import Refused
+from trimtab.errors import Gone, Refused
 from trimtab.ports import MessageRef
 from trimtab.records import (
     AuditEntry,
@@ -18,6 +19,8 @@ from trimtab.records import (
     Quota,
     Refusal,
 )
+
+ChatAccount = Literal["active", "guest", "external", "bot", "gone"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +40,11 @@ class MemoryChat:
 
     messages: list[Message] = field(default_factory=list)
     closed: frozenset[str] = frozenset()
+    accounts: dict[str, ChatAccount | None] = field(default_factory=dict)
+    """Those that are not active, by user id."""
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    emails: dict[str, str] = field(default_factory=dict)
+    is_configured: bool = True
 
     def post(self, channel: str, blocks: Sequence[Json], text: str, nonce: str, thread: MessageRef | None = None) -> MessageRef:
         """Keep a message; its number in the channel is its time stamp."""
@@ -56,12 +64,71 @@ class MemoryChat:
         self._open(ref.channel)
         place = next((place for place, message in enumerate(self.messages) if message.ref == ref), None)
         if place is None:
-            raise Refused(f"no message {ref.ts} in {ref.channel}")
+            raise Gone(f"no message {ref.ts} in {ref.channel}")
         self.messages[place] = replace(self.messages[place], blocks=tuple(blocks), text=text)
+
+    def account(self, user: str) -> ChatAccount | None:
+        """What it was told, else active."""
+        return self.accounts.get(user, "active")
+
+    def members(self, group: str) -> tuple[str, ...] | None:
+        """What it was told."""
+        return self.groups.get(group)
+
+    def user_of(self, email: str) -> str | None:
+        """What it was told."""
+        return self.emails.get(email)
+
+    def direct(self, user: str) -> str:
+        """A channel named like the user."""
+        return f"D{user[1:]}"
 
     def _open(self, channel: str) -> None:
         if channel in self.closed:
             raise Refused(f"channel {channel} is closed")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One e-mail as it was sent."""
+
+    to: str
+    subject: str
+    text: str
+    nonce: str
+
+
+@dataclass(slots=True)
+class MemoryMail:
+    """A mail server that takes everything, unless an address is named as refused."""
+
+    letters: list[Letter] = field(default_factory=list)
+    refused: frozenset[str] = frozenset()
+    is_configured: bool = True
+
+    def send(self, to: str, subject: str, text: str, nonce: str) -> None:
+        """Keep it."""
+        if to in self.refused:
+            raise Refused(f"mail: {to} is refused")
+        self.letters.append(Letter(to, subject, text, nonce))
+
+
+@dataclass(slots=True)
+class MemoryWebhooks:
+    """Microsoft Teams, as far as a webhook shows it: cards go in, and nothing comes back."""
+
+    known: tuple[str, ...] = ()
+    cards: list[tuple[str, Json]] = field(default_factory=list)
+
+    def names(self) -> tuple[str, ...]:
+        """Those that it was given."""
+        return self.known
+
+    def post(self, name: str, card: Json) -> None:
+        """Keep it."""
+        if name not in self.known:
+            raise Refused(f"Teams: no webhook {name}")
+        self.cards.append((name, card))
 
 
 @dataclass(slots=True)
@@ -75,6 +142,7 @@ class MemoryPalette:
     rates: tuple[PrivateRate, ...] = ()
     uses: tuple[MeasuredUse, ...] = ()
     trail: tuple[AuditEntry, ...] = ()
+    annotations: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def clusters(self) -> tuple[Cluster, ...]:
         """All of them."""
@@ -107,6 +175,13 @@ class MemoryPalette:
     def audits(self, since: datetime, until: datetime) -> tuple[AuditEntry, ...]:
         """What lies between the times."""
         return tuple(entry for entry in self.trail if since <= entry.at <= until)
+
+    def annotate(self, uid: ClusterUid, values: Mapping[str, str | None]) -> bool:
+        """Keep them."""
+        before = self.annotations.get(uid, {})
+        after = {name: value for name, value in {**before, **values}.items() if value is not None}
+        self.annotations[uid] = after
+        return after != before
 
 
 @dataclass(slots=True)
