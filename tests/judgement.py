@@ -31,6 +31,7 @@ from trimtab.records import (
     ProposalId,
     PullRequest,
     Stage,
+    Standing,
     Subject,
     Verdict,
 )
@@ -190,6 +191,7 @@ RULES = ForgeRules(
     may_bypass=False,
     protects_config=True,
     guards_our_branches=True,
+    is_public=False,
 )
 
 
@@ -236,8 +238,16 @@ def facts(**changes: Any) -> Facts:
         is_merge_exactly_the_plan=True,
         share_of_pools=0.2,
         instance_gpus=0,
+        standings=tuple(standing(person) for person in ("platform-owner", "ml-owner", "finance-owner")),
+        recent_authors=(),
+        is_record_sound=True,
     )
     return replace(whole, **changes)
+
+
+def standing(person: str, **changes: Any) -> Standing:
+    """Somebody whose both accounts are theirs and in use."""
+    return replace(Standing(person=PersonId(person), slack="active", forge="active", is_confirmed=True), **changes)
 
 
 def with_finding(**changes: Any) -> Facts:

@@ -545,6 +545,15 @@ def test_a_fork_with_our_branch_name_is_not_ours(remote: RemoteWorld) -> None:
     assert case.forge.pull_request(REPO, ours.number).is_from_fork is False
 
 
+@pytest.mark.security(36)
+def test_who_can_read_a_repo_is_known(remote: RemoteWorld) -> None:
+    """Amounts stand only where not everybody can read them, and a repo can be made public any day."""
+    private = Case(remote).forge.rules(REPO, "main").is_public
+    remote.make_public()
+
+    assert (private, remote.another().rules(REPO, "main").is_public) == (False, True)
+
+
 def test_an_archived_repo_is_refused_and_nothing_is_pushed(remote: RemoteWorld) -> None:
     case = Case(remote)
     pull = case.opened()

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.forges.world import OWNER, REPO, Fault, Request
-from trimtab.adapters.localforge import LocalForge, human_branch, human_commit, human_merge, init_bare, review
+from tests.forges.world import GROUP, OWNER, READER, REPO, Fault, Request
+from trimtab.adapters.localforge import LocalForge, human_branch, human_commit, human_merge, init_bare, review, set_account, set_group
 from trimtab.records import CommitSha, Merged
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -19,6 +19,8 @@ class LocalWorld:
         self._now = START
         init_bare(self.path, files, "Start", self._now)
         self._forge = self.another()
+        self.set_group(GROUP, ["platform-owner", OWNER])
+        self.remove(READER)
 
     @property
     def forge(self) -> LocalForge:
@@ -56,6 +58,15 @@ class LocalWorld:
     def merge(self, number: int, login: str = OWNER) -> None:
         answer = human_merge(self._forge, REPO, number, login=login, at=self.now)
         assert isinstance(answer, Merged), answer
+
+    def set_group(self, group: str, logins: Sequence[str]) -> None:
+        set_group(self._forge, REPO, group, logins)
+
+    def remove(self, login: str) -> None:
+        set_account(self._forge, REPO, login, "gone")
+
+    def pass_days(self, days: int) -> None:
+        self._now += timedelta(days=days)
 
     def head(self, branch: str) -> CommitSha | None:
         return self._forge.git(REPO).head(branch)

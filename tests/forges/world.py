@@ -5,6 +5,7 @@ Three worlds fit this: bare repositories on disk, a GitHub and a GitLab that spe
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from trimtab.ports import Forge
@@ -16,6 +17,10 @@ OWNER = "ml-owner"
 """A person with write access."""
 READER = "contractor"
 """A person with read access."""
+
+
+GROUP = "acme/platform"
+"""A team or group of the forge, with the platform's owner and OWNER in it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +82,19 @@ class ForgeWorld(Protocol):
     def merge(self, number: int, login: str = OWNER) -> None:
         """A person presses the merge button."""
 
+    def set_group(self, group: str, logins: Sequence[str]) -> None:
+        """Somebody who may says who is in a team or group of the forge."""
+
+    def remove(self, login: str) -> None:
+        """A person has no access to the repo any more."""
+
+    def pass_days(self, days: int) -> None:
+        """So much later for everybody."""
+
+    @property
+    def now(self) -> datetime:
+        """What time it is for whoever acts next."""
+
     def head(self, branch: str) -> CommitSha | None:
         """Where a branch is now, read from git itself."""
 
@@ -115,6 +133,9 @@ class RemoteWorld(ForgeWorld, Protocol):
 
     def archive(self) -> None:
         """The repo is archived: read only from here on."""
+
+    def make_public(self) -> None:
+        """Anybody can read the repo from here on."""
 
     def expire_tokens(self) -> None:
         """Tokens that were handed out for a while are no longer taken; where they are not, nothing happens."""

@@ -319,6 +319,7 @@ def test_two_approvals_are_two_people_and_one_of_them_reviews_on_the_forge(peopl
 
     assert verdict.tier is Tier.TWO
     assert verdict.may_merge is may_merge
+    assert line_of(verdict, "forge-review").held is any(via == "forge" for _, via in people)
 
 
 @pytest.mark.security(5)

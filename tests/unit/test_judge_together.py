@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.judgement import NOW, OWNERS, POLICY, UID, approved, edit, facts, finding, governance, line_of, pool
+from tests.judgement import NOW, OWNERS, POLICY, UID, approved, cluster, edit, facts, finding, governance, line_of, pool
 from trimtab.policy.judge import binding_of, judge, moved
-from trimtab.records import Facts, Subject, Tier
+from trimtab.records import Facts, FieldChange, Subject, Tier
 
 NAMES = ("batch", "web")
 CHANGES = (("node_groups[1].count", "6", "5"), ("node_groups[2].count", "6", "5"))
@@ -73,6 +73,33 @@ def test_the_worst_of_each_dimension_is_the_risk_of_all() -> None:
     verdict = judge(both(instance_gpus=None), governance(), NOW)
 
     assert (verdict.risk.reversibility, verdict.risk.level, verdict.tier) == (None, 3, Tier.TWO)
+
+
+def test_two_small_changes_of_one_cluster_are_a_larger_one_together() -> None:
+    """Three of twenty nodes are few; six of twenty are a person's to decide."""
+    pools = tuple(pool(name=name, count=10) for name in NAMES)
+    members = tuple(
+        replace(
+            member(live.name),
+            finding=finding(
+                subject=Subject(cluster_uid=UID, pool=live.name, field="count"),
+                changes=(FieldChange(field="count", old="10", new="7"),),
+                nodes_old=10,
+                nodes_new=7,
+            ),
+            edit=edit((f"node_groups[{number}].count", "10", "7")),
+            cluster=cluster(*pools),
+            declared=live,
+        )
+        for number, live in enumerate(pools, 1)
+    )
+    whole = replace(members[0], edit=edit(*(change for each in members if each.edit for change in each.edit.changes)), members=members)
+
+    verdict = judge(whole, governance(), NOW)
+
+    assert [judge(each, governance(), NOW).tier for each in members] == [Tier.AUTO, Tier.AUTO]
+    assert verdict.tier is Tier.ONE
+    assert line_of(verdict, "low-risk-together").saw == "medium for all 2 together"
 
 
 def test_a_value_that_belongs_to_no_change_stops_it() -> None:

@@ -1,6 +1,7 @@
 """What people said: a yes counts only while its proof holds and nothing that it was given for has moved, whatever the record says."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from trimtab.errors import BadInput
 from trimtab.flow.requests import slack_of
@@ -8,6 +9,8 @@ from trimtab.policy.judge import binding_of, moved
 from trimtab.ports import Ports
 from trimtab.records import Approval, Click, Facts, Governance, Person, ProposalId, Tier
 
+OTHER_RULES = "another"
+"""Version of rules that are not in force any more, where nobody needs to know which."""
 LOCAL = "local/"
 """Keys of decisions that were typed on our own disk: there is no signed request, and nowhere else may they count."""
 
@@ -40,14 +43,26 @@ def _is_proven(approval: Approval, proposal: ProposalId, governance: Governance 
     )
 
 
-def with_reviews(facts: Facts, governance: Governance, tier: Tier, ports: Ports) -> Facts:
-    """Reviews on the forge count as approvals of people we know, bound to the commit they were given for."""
+def with_reviews(facts: Facts, governance: Governance, tier: Tier, ports: Ports, *, since: datetime | None = None) -> Facts:
+    """Reviews on the forge count as approvals of people we know, bound to the commit they were given for.
+
+    `since` is when the rules of now were first seen: a review that is older was given under others, and holds no longer than a click.
+    """
     if facts.pull_request is None:
         return facts
     binding = binding_of(facts, governance, tier)
     people = {person.forge.lower(): person.id for person in governance.people}
     reviews = tuple(
-        Approval(person=people[review.login.lower()], via="forge", at=review.at, binding=replace(binding, head=review.commit))
+        Approval(
+            person=people[review.login.lower()],
+            via="forge",
+            at=review.at,
+            binding=replace(
+                binding,
+                head=review.commit,
+                policy_version=binding.policy_version if since is None or since <= review.at else OTHER_RULES,
+            ),
+        )
         for review in ports.forge.reviews(facts.pull_request.repo, facts.pull_request.number)
         if review.state == "approved" and review.may_write and not review.is_bot and review.login.lower() in people
     )

@@ -5,14 +5,19 @@ from datetime import date, datetime, timedelta
 
 from trimtab.changes import Files, Step, declared_pool, declared_values, git_blob, layout_of, plan_edits
 from trimtab.errors import BadInput, NotYet, Refused
+from trimtab.flow.freezes import frozen_rule
 from trimtab.flow.ground import Ground
 from trimtab.flow.health_alerts import open_alerts
 from trimtab.flow.life import STREAMS, Life, fold, stream_of, subject_of
 from trimtab.flow.live import live_quota, quota_asks
-from trimtab.flow.plans import layouts_of, plan_of
+from trimtab.flow.plans import layouts_of, plan_by_all
+from trimtab.flow.slo_readings import burning
+from trimtab.flow.undoing import rolled_back_on, undoing_of
 from trimtab.lifecycle import State
+from trimtab.policy.earlier import counting
 from trimtab.ports import Ports
 from trimtab.records import (
+    ChangeRequest,
     Cluster,
     ClusterUid,
     Commit,
@@ -21,6 +26,7 @@ from trimtab.records import (
     Facts,
     Governance,
     Json,
+    Layout,
     Place,
     PlannedEdit,
     Pool,
@@ -47,7 +53,8 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
     cluster = ports.palette.cluster(proposal.finding.subject.cluster_uid)
     pull_request = seen or (ports.forge.pull_request(repository.id, life.pull_request.number) if life.pull_request else None)
     others = _other_lives(ports, proposal.id)
-    layouts = layouts_of(proposal.place.path, governance)
+    voices = _voices(ground, now)
+    planned_by = _planned_by(proposal.place.path, voices)
     together = max(0, len(proposal.members) - 1)
     whole = Facts(
         proposal=proposal.id,
@@ -66,7 +73,7 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
         our_login=ports.forge.login,
         is_base_blob_unmoved=is_unmoved(files, proposal),
         is_merge_exactly_the_plan=_is_exactly_the_plan(ports, life, ground, pull_request, files, is_thorough=is_thorough),
-        earlier=_earlier(others, life, proposal),
+        earlier=(*_earlier(others, life, proposal), *_frozen(proposal, ports)),
         others_open=_others_open(others, proposal),
         last_change=_last_change(others, life, proposal),
         share_of_pools=_share_of_pools([other for other in others if other.planned().run == proposal.run], proposal, ports),
@@ -77,10 +84,15 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
         alerts=open_alerts(ports, cluster.project_uid if cluster else None),
         quota=live_quota(proposal.finding.subject, ports),
         declared_texts=_declared_texts(files, proposal, governance),
-        plan=plan_of(life, layouts, pull_request, ports),
-        is_plan_expected=any(layout.expects_plan for layout in layouts),
-        is_plan_author_known=any(layout.plan_author for layout in layouts),
+        plan=plan_by_all(life, planned_by, pull_request, ports) if planned_by else None,
+        is_plan_expected=bool(planned_by),
+        is_plan_author_known=bool(planned_by) and all(any(layout.plan_author for layout in layouts) for layouts in planned_by),
         instance_gpus=_gpus(ports, cluster, proposal.finding.instance_type),
+        requested_by=proposal.requested_by,
+        change_request=_change_request(proposal, voices, ports),
+        undoes=undoing_of(proposal, governance, ports),
+        rollbacks_today=rolled_back_on(others, now.date()),
+        burning=tuple(dict.fromkeys(name for voice in voices for name in burning(cluster, voice, ports, now))),
     )
     if not proposal.members:
         return whole
@@ -100,13 +112,35 @@ def _of_part(
         declared=_declared(files, part.place, governance, whole.cluster),
         owners=part.owners,
         demand_now=demand_now(ports, part, now),
-        earlier=_earlier(others, life, part),
+        earlier=(*_earlier(others, life, part), *_frozen(part, ports)),
         others_open=_others_open(others, part),
         last_change=_last_change(others, life, part),
         quota=live_quota(part.finding.subject, ports),
         declared_texts=_declared_texts(files, part, governance),
         instance_gpus=_gpus(ports, whole.cluster, part.finding.instance_type),
     )
+
+
+def _voices(ground: Ground, now: datetime) -> tuple[Governance, ...]:
+    """All rules that have a say in what is read: those of now, and those of the last day."""
+    earlier = (version.governance for version in counting(ground.earlier, now))
+    return tuple(rules for rules in (ground.governance, *earlier) if rules is not None)
+
+
+def _planned_by(path: str, voices: tuple[Governance, ...]) -> list[tuple[Layout, ...]]:
+    """The layouts of this file in each of the rules by which somebody plans it; the same ones once."""
+    found: list[tuple[Layout, ...]] = []
+    for layouts in (layouts_of(path, rules) for rules in voices):
+        if any(layout.expects_plan for layout in layouts) and layouts not in found:
+            found.append(layouts)
+    return found
+
+
+def _change_request(proposal: Proposal, voices: tuple[Governance, ...], ports: Ports) -> ChangeRequest | None:
+    """The tenant's change request for this proposal, where rules ask for one; None = there is none, or nobody to ask."""
+    if not any(rules.asks_change_requests for rules in voices) or ports.tickets is None:
+        return None
+    return ports.tickets.change_request(proposal.id)
 
 
 _ON_FORGE = (State.PLANNED, State.OPEN, State.AWAITING, State.APPROVED, State.MERGING, State.EXPIRED, State.HUMAN_OWNED)
@@ -119,7 +153,13 @@ def _is_open(life: Life) -> bool:
 
 def _merged_by_itself(life: Life, day: date) -> bool:
     is_auto = life.verdict is not None and life.verdict.tier is Tier.AUTO and not life.approvals
-    return is_auto and life.merged_by == "trimtab" and life.merged_at is not None and life.merged_at.date() == day
+    return (
+        is_auto
+        and life.planned().undoes is None
+        and life.merged_by == "trimtab"
+        and life.merged_at is not None
+        and life.merged_at.date() == day
+    )
 
 
 def _is_still_now(hour: str, now: datetime) -> bool:
@@ -302,6 +342,12 @@ def _earlier(others: list[Life], life: Life, proposal: Proposal) -> tuple[str, .
     """What became of this very change before, by itself or together with others."""
     memories = (memory for touched in (life, *others) for memory in touched.memory)
     return tuple(memory.kind for memory in memories if memory.fingerprint == proposal.fingerprint and memory.kind != "superseded")
+
+
+def _frozen(part: Proposal, ports: Ports) -> tuple[str, ...]:
+    """What was undone on this cluster once asks for a person wherever its rule comes again."""
+    subject = part.finding.subject
+    return ("rule-frozen",) if frozen_rule(subject.cluster_uid, part.finding.rule, ports) else ()
 
 
 def _was_planned_on(life: Life, day: date) -> bool:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from trimtab.attribution.owners import compile_rules
 from trimtab.errors import BadInput
+from trimtab.policy.keyed import keyed
 from trimtab.policy.rules import FILES, OPTIONAL, parse_governance
 from trimtab.ports import Ports
 from trimtab.records import CommitSha, Governance
@@ -18,7 +19,7 @@ def read_governance(ports: Ports, repo: str, commit: CommitSha | None = None) ->
     Raises BadInput naming the file and key where they cannot be read: then nothing opens and nothing merges.
     """
     at = commit or ports.forge.base_head(repo, ports.settings.repository(repo).branch)
-    return _parsed(tuple(ports.forge.read_files(repo, at, PATHS).items()), at)
+    return _keyed(_parsed(tuple(ports.forge.read_files(repo, at, PATHS).items()), at), ports)
 
 
 @lru_cache(maxsize=16)
@@ -38,10 +39,14 @@ def home_governance(ports: Ports) -> Governance:
     """The rules that own cost: those of the folder or the first repo that the settings name."""
     folder = ports.settings.config_dir
     if folder:
-        return parse_governance(_folder(ports, f"file://{folder}"), CommitSha("0" * 40))
+        return _keyed(parse_governance(_folder(ports, f"file://{folder}"), CommitSha("0" * 40)), ports)
     if not ports.settings.repositories:
         raise BadInput("settings.repositories: no GitOps repo is named, so there is no owners.yaml to attribute cost with")
     return read_governance(ports, ports.settings.repositories[0].id)
+
+
+def _keyed(governance: Governance, ports: Ports) -> Governance:
+    return keyed(governance, ports.people.key_of) if ports.people else governance
 
 
 def _folder(ports: Ports, folder: str) -> dict[str, bytes]:

@@ -164,7 +164,8 @@ def _judged(candidate: Proposal, part: Proposal, life: Life, ground: Ground, por
     own = next(each for each in facts.members if each.finding.subject == part.finding.subject)
     if ground.governance is None:
         return _Judged("governance: missing or unreadable")
-    verdict, whole = judge(_as_new(own) if _joins(part, life) else own, ground.governance, now), judge(facts, ground.governance, now)
+    rules, earlier = ground.governance, ground.earlier
+    verdict, whole = judge(_as_new(own) if _joins(part, life) else own, rules, now, earlier), judge(facts, rules, now, earlier)
     stops = [line for line in verdict.reasons if line.effect == "blocks"]
     stops = stops or [line for line in whole.reasons if line.rule in _OF_ALL]
     return _Judged("; ".join(f"{line.rule}: {line.saw}" for line in stops), lacks_people=not stops and _lacks_people(verdict, whole))

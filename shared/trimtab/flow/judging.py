@@ -1,16 +1,19 @@
 """Judge a proposal on facts read now, and record what that changes: a verdict, or a yes that fell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trimtab.flow.approvals import clicked_approvals, void, with_reviews
+from trimtab.flow.basis import judged_on
 from trimtab.flow.facts import load_facts
-from trimtab.flow.ground import Ground, ground_of
+from trimtab.flow.ground import Ground, ground_of, noted, with_tightest_limits
 from trimtab.flow.life import Journal
+from trimtab.flow.standings import with_people
 from trimtab.lifecycle import Event, State
-from trimtab.policy.judge import judge
+from trimtab.policy.judge import counted_approvals, judge
 from trimtab.ports import Ports
-from trimtab.records import Facts, Governance, PullRequest, Verdict
+from trimtab.records import Approval, Facts, Governance, PersonId, PullRequest, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +29,11 @@ class Judged:
         """The rules; None = unreadable."""
         return self.ground.governance
 
+    @property
+    def counted(self) -> tuple[Approval, ...]:
+        """Every yes that counts; who said one that does not has approved nothing, whatever the record is asked later."""
+        return counted_approvals(self.facts, self.governance, self.verdict.judged_at, self.ground.earlier)
+
 
 def rejudge(
     journal: Journal,
@@ -40,7 +48,9 @@ def rejudge(
 
     What only says how a proposal stands is told from few reads. What would merge is judged a second time, on everything.
     """
-    judged = judge_now(journal, ports, now, ground=ground, seen=seen)
+    repo = journal.life.planned().place.repo
+    ground = noted(repo, ground or ground_of(repo, ports), ports, now)
+    judged = judge_now(journal, ports, now, ground=ground, seen=seen, is_merging=may_merge)
     if may_merge and judged.verdict.may_merge:
         ports.forge.forget()
         judged = judge_now(journal, ports, now, is_thorough=True)
@@ -70,16 +80,24 @@ def judge_now(
     ground: Ground | None = None,
     is_thorough: bool = False,
     seen: PullRequest | None = None,
+    deciders: Sequence[PersonId] = (),
+    is_merging: bool = False,
 ) -> Judged:
-    """Facts, rules and verdict; unreadable rules judge as no rules, which opens and merges nothing."""
+    """Facts, rules and verdict; unreadable rules judge as no rules, which opens and merges nothing.
+
+    `deciders` are about to say something of it, so who they are is read too; with `is_merging` it may be merged next.
+    """
     life = journal.life
-    ground = ground or ground_of(life.planned().place.repo, ports)
+    ground = with_tightest_limits(ground or ground_of(life.planned().place.repo, ports), now)
     governance = ground.governance
     facts = load_facts(life, ports, ground, now, is_thorough=is_thorough, seen=seen)
     facts = replace(facts, approvals=clicked_approvals(life.approvals, life.planned().id, governance, ports))
     if governance and facts.pull_request and facts.pull_request.state == "open":
-        facts = with_reviews(facts, governance, judge(facts, governance, now).tier, ports)
-    return Judged(facts=facts, ground=ground, verdict=judge(facts, governance, now))
+        facts = with_reviews(facts, governance, judge(facts, governance, now, ground.earlier).tier, ports, since=ground.since)
+    if governance:
+        facts = with_people(facts, governance, ports, now, deciders=deciders, is_merging=is_merging or is_thorough)
+    journal.basis = judged_on(facts, governance, now, ground.earlier)
+    return Judged(facts=facts, ground=ground, verdict=journal.basis.verdict)
 
 
 def _same(new: Verdict, old: Verdict | None) -> bool:

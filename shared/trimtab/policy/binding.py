@@ -1,9 +1,10 @@
 """What an approval is bound to, and how two of those differ, in words."""
 
+from collections.abc import Callable
 from dataclasses import fields
 
 from trimtab.errors import Refused
-from trimtab.records import Binding, Facts, Governance, Tier
+from trimtab.records import Binding, Facts, FieldChange, Governance, Tier
 
 
 def binding_of(facts: Facts, governance: Governance, tier: Tier) -> Binding:
@@ -19,16 +20,16 @@ def binding_of(facts: Facts, governance: Governance, tier: Tier) -> Binding:
         base_blobs=((facts.edit.path, facts.edit.base_blob), *facts.edit.reads),
         policy_version=governance.version,
         tier=tier,
-        rollback=_rollback(facts),
+        rollback=restored(facts, lambda change: change.old),
     )
 
 
-def _rollback(facts: Facts) -> tuple[tuple[str, str], ...]:
-    """(field, old value) of every change; of several, each with what it is about."""
+def restored(facts: Facts, value: Callable[[FieldChange], str]) -> tuple[tuple[str, str], ...]:
+    """(field, value) of every change: what its rollback restores, or what it restores itself; of several, each with what it is about."""
     if not facts.members:
-        return tuple((change.field, change.old) for change in facts.finding.changes)
+        return tuple((change.field, value(change)) for change in facts.finding.changes)
     findings = (member.finding for member in facts.members)
-    return tuple((f"{finding.subject.thing} {change.field}", change.old) for finding in findings for change in finding.changes)
+    return tuple((f"{finding.subject.thing} {change.field}", value(change)) for finding in findings for change in finding.changes)
 
 
 def moved(then: Binding, now: Binding) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ PALETTE = "Palette, read now"
 FORGE = "the forge, read now"
 METRICS = "metrics"
 RECORD = "Trimtab's record"
+TICKETS = "the tenant's change requests, read now"
 CODE = "built in"
 
 Effect = Literal["blocks", "waits", "needs-person", "informs"]
@@ -30,6 +31,8 @@ class Case:
     now: datetime
     risk: Risk
     stage: Stage
+    undoing: str | None = None
+    """Of a rollback, why nobody agreed to it in advance; "" = people did. None = it is no rollback."""
 
     @property
     def scales(self) -> Scales:

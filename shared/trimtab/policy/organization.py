@@ -13,7 +13,7 @@ from itertools import pairwise, zip_longest
 from trimtab.errors import BadInput
 from trimtab.policy.cmdb import OWNERS_CSV, TeamRow
 from trimtab.policy.owners_file import CostCenterModel, OwnersFile, PlacedModel, TeamModel
-from trimtab.records import CostCenter, Dated, Team
+from trimtab.records import CostCenter, Dated, PersonId, Team
 
 OWNERS = ".trimtab/owners.yaml"
 Timeline = tuple[Dated, ...]
@@ -65,6 +65,8 @@ def _declared(place: str, model: TeamModel, rows: Sequence[TeamRow]) -> Team:
     return Team(
         name=model.name, cost_center=_last(stays), cost_centers=stays, channel=model.channel or channel,
         time_zone=model.time_zone, aliases=tuple(model.aliases), valid_from=model.from_, valid_to=model.to,
+        holidays=tuple(sorted(set(model.holidays))), email=model.email, teams_webhook=model.teams_webhook,
+        people=tuple(PersonId(person) for person in model.people),
     )  # fmt: skip
 
 

@@ -4,8 +4,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from trimtab.policy.access_rules import AccessModel
+from trimtab.policy.budget_rules import BudgetModel
 from trimtab.policy.values import Day, Name, Pattern, Slug, Strict, Zone
 
+Email = Annotated[str, Field(pattern=r"^([^@\s<>,;\"]{1,64}@[A-Za-z0-9.-]{1,190})?$")]
+Glob = Annotated[str, Field(min_length=1, max_length=200)]
+Group = Annotated[str, Field(pattern=r"^(slack:[A-Z0-9]{5,20}|(github|gitlab|local):[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)$", max_length=200)]
+"""github:acme/platform, gitlab:acme/platform, slack:S0123ABC."""
 Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 OrgId = Annotated[str, Field(min_length=1, max_length=64)]
 """A cost center's or business unit's id, as finance writes it."""
@@ -47,6 +53,13 @@ class TeamModel(DatedModel):
     channel: Annotated[str, Field(max_length=64)] = ""
     time_zone: Zone = "UTC"
     aliases: Annotated[list[Name], Field(default_factory=list)]
+    holidays: Annotated[list[Day], Field(default_factory=list)]
+    """Days in its calendar on which nobody is expected to decide."""
+    email: Email = ""
+    teams_webhook: Annotated[str, Field(pattern=r"^([a-z][a-z0-9-]{0,62})?$")] = ""
+    """Name of a Microsoft Teams workflow webhook in the deployment's secrets; never its URL."""
+    people: Annotated[list[Slug], Field(default_factory=list)]
+    """Who may see its cost, beside those who may see all."""
 
 
 class CostCenterModel(DatedModel):
@@ -116,11 +129,24 @@ def _keys(given: str | list[str]) -> tuple[str, ...]:
 
 
 class ApproverModel(Strict):
-    """Who may approve for which pools."""
+    """Who may approve for which pools and files: people by name, and members of groups whom `people` knows."""
 
     cluster_uid: Name | None = None
     pool: Name | None = None
-    people: list[Slug] = Field(min_length=1)
+    path: Glob | None = None
+    people: Annotated[list[Slug], Field(default_factory=list)]
+    groups: Annotated[list[Group], Field(default_factory=list)]
+    owners: Annotated[list[Slug], Field(default_factory=list)]
+    """Of these, who answers for it: where two approvals are asked, one is theirs. None given = any of them."""
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if not self.people and not self.groups:
+            raise ValueError("people: nobody is named; name people, groups or both")
+        strangers = [owner for owner in self.owners if owner not in self.people]
+        if strangers and not self.groups:
+            raise ValueError(f"owners: {strangers[0]!r} is not among the people of this scope, so nothing could be approved by them")
+        return self
 
 
 class OwnersFile(Strict):
@@ -133,3 +159,5 @@ class OwnersFile(Strict):
     teams: Annotated[list[TeamModel], Field(default_factory=list)]
     rules: Annotated[list[OwnerRuleModel], Field(default_factory=list)]
     approvers: Annotated[list[ApproverModel], Field(default_factory=list)]
+    budgets: Annotated[list[BudgetModel], Field(default_factory=list)]
+    access: AccessModel = AccessModel()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from trimtab.policy.case import CODE, CONFIG, FORGE, METRICS, POLICY, RECORD, SETTINGS, Case, line
 from trimtab.policy.environment import LISTED_FOR, is_listed, production_marks
+from trimtab.policy.rollback import agreed_by
 from trimtab.records import Facts, ForgeRules, Stage, VerdictLine
 
 _FORGIVEN = {"snoozed"}
@@ -75,15 +76,25 @@ def nothing_earlier(case: Case) -> VerdictLine:
     return line("earlier", "needs-person", held=not earlier, saw=saw, wanted="never turned down or undone before", source=RECORD)
 
 
+def agreed_in_advance(case: Case) -> VerdictLine:
+    """A rollback merges by itself only as people agreed to it, together with the change that it undoes."""
+    undoes = case.facts.undoes
+    agreed = f"approved in advance by {agreed_by(undoes.approvals)}" if undoes else ""
+    saw = case.undoing or ("not a rollback" if case.undoing is None else agreed)
+    wanted = "what was agreed on with the change that it undoes"
+    return line("rollback-agreed", "needs-person", held=not case.undoing, saw=saw, wanted=wanted, source=RECORD)
+
+
 def forge_holds(case: Case) -> VerdictLine:
     """The forge itself must be able to stop a wrong merge, and must not demand a review."""
-    missing = _missing(case.facts.forge_rules)
+    missing = missing_rules(case.facts.forge_rules)
     saw = "; ".join(missing) or "the forge checks every merge"
     wanted = "our required check, no bypass, moved bases caught, .trimtab and trimtab/ protected, no review demanded"
     return line("forge-rules", "needs-person", held=not missing, saw=saw, wanted=wanted, source=FORGE)
 
 
-def _missing(rules: ForgeRules | None) -> list[str]:
+def missing_rules(rules: ForgeRules | None) -> list[str]:
+    """What the forge's own rules lack for merging without a person, a phrase each."""
     if rules is None:
         return ["its rules could not be read"]
     problems = {
@@ -137,6 +148,6 @@ def has_window(case: Case) -> VerdictLine:
 
 
 ASKS: tuple[Ask, ...] = (
-    low_risk, guarded_stage, nonproduction, no_production_marks, no_repave, no_violations, no_disruption, nothing_earlier, forge_holds,
-    edit_understood, has_window, plan_changes_only,
+    low_risk, guarded_stage, nonproduction, no_production_marks, no_repave, no_violations, no_disruption, nothing_earlier,
+    agreed_in_advance, forge_holds, edit_understood, has_window, plan_changes_only,
 )  # fmt: skip

@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from trimtab.errors import BadInput, TooLarge
+from trimtab.policy.access_rules import access_rules
 from trimtab.policy.allocation_rules import ALLOCATION, AllocationFile, allocation_rules
+from trimtab.policy.budget_rules import budgets, cloud_budgets
 from trimtab.policy.cmdb import OWNERS_CSV, parse_teams_csv
 from trimtab.policy.cost_file import COSTS, CostsFile, other_costs
 from trimtab.policy.drivers_file import DRIVERS_CSV, parse_drivers
@@ -21,7 +23,9 @@ from trimtab.policy.facts import shown
 from trimtab.policy.organization import organization
 from trimtab.policy.owners_file import DatedModel, OwnerRuleModel, OwnersFile
 from trimtab.policy.schema import ConditionModel, ConfigFile, LayoutModel, PolicyFile, WindowModel
+from trimtab.policy.ticket_rules import ticket_rules
 from trimtab.policy.values import Strict
+from trimtab.policy.watch_rules import watch_rules
 from trimtab.records import (
     AllocationRules,
     ApproverScope,
@@ -81,16 +85,23 @@ def parse_governance(files: Mapping[str, bytes], commit: CommitSha) -> Governanc
         labels=tuple(config.labels),
         has_dashboard=config.dashboard,
         grouping=config.grouping,
+        tickets=ticket_rules(config.tickets),
+        annotates_clusters=config.annotations,
+        asks_change_requests=config.change_requests,
         other_costs=other_costs(_file(files, COSTS, CostsFile), [team.name for team in teams]) if COSTS in files else (),
         allocation=_allocation(files, [team.name for team in teams]),
         people=tuple(Person(id=PersonId(row.id), slack=row.slack, forge=row.forge) for row in owners.people),
         owner_rules=tuple(_owner_rule(row) for row in owners.rules),
         approvers=_approvers(owners),
         rules=_rules(policy),
-        freezes=tuple(Freeze(name=row.name, start=row.start, end=row.end) for row in policy.freezes),
+        freezes=tuple(Freeze(name=row.name, start=row.start, end=row.end, time_zone=row.time_zone or "UTC") for row in policy.freezes),
         windows=tuple(_window(row) for row in policy.windows),
         limits=Limits(**policy.limits.model_dump()),
         evidence=EvidenceFloor(**policy.evidence.model_dump()),
+        watch=watch_rules(config.watch, f"{CONFIG}: watch"),
+        access=access_rules(owners.access),
+        budgets=budgets(owners.budgets, f"{OWNERS}: budgets", config.currency, [team.name for team in teams]),
+        cloud_budgets=cloud_budgets(config.cloud_budgets, f"{CONFIG}: cloud_budgets", [team.name for team in teams]),
     )
 
 
@@ -196,8 +207,16 @@ def _check_owners(owners: OwnersFile) -> None:
     _check_rule_ids(owners.rules)
     people = {person.id for person in owners.people}
     for index, scope in enumerate(owners.approvers):
-        for position, person in enumerate(scope.people):
-            _check_known(f"{OWNERS}: approvers[{index}].people[{position}]", person, people, "person")
+        _check_all_known(f"{OWNERS}: approvers[{index}].people", scope.people, people)
+        _check_all_known(f"{OWNERS}: approvers[{index}].owners", scope.owners, people)
+    _check_all_known(f"{OWNERS}: access.see_all", owners.access.see_all, people)
+    for index, team in enumerate(owners.teams):
+        _check_all_known(f"{OWNERS}: teams[{index}].people", team.people, people)
+
+
+def _check_all_known(place: str, named: Sequence[str], people: set[str]) -> None:
+    for position, person in enumerate(named):
+        _check_known(f"{place}[{position}]", person, people, "person")
 
 
 def _check_rule_ids(rules: Sequence[OwnerRuleModel]) -> None:
@@ -253,7 +272,14 @@ def _layout(row: LayoutModel) -> Layout:
 
 def _rules(policy: PolicyFile) -> tuple[PolicyRule, ...]:
     return tuple(
-        PolicyRule(name=row.name, when=tuple(_condition(condition) for condition in row.when), tier=Tier(row.tier)) for row in policy.rules
+        PolicyRule(
+            name=row.name,
+            when=tuple(_condition(condition) for condition in row.when),
+            tier=Tier(row.tier) if row.tier else None,
+            holds=row.holds,
+            time_zone=row.time_zone,
+        )
+        for row in policy.rules
     )
 
 
@@ -290,6 +316,9 @@ def _approvers(owners: OwnersFile) -> tuple[ApproverScope, ...]:
             cluster_uid=None if row.cluster_uid is None else ClusterUid(row.cluster_uid),
             pool=row.pool,
             people=tuple(PersonId(person) for person in row.people),
+            groups=tuple(row.groups),
+            owners=tuple(PersonId(person) for person in row.owners),
+            path=row.path,
         )
         for row in owners.approvers
     )

@@ -3,36 +3,53 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from trimtab.errors import BadInput
 from trimtab.keypaths import LONGEST_PATH
 from trimtab.keypaths import parse as parse_key_path
+from trimtab.policy.budget_rules import CloudBudgetModel
 from trimtab.policy.facts import FACTS
+from trimtab.policy.ticket_rules import TicketsModel
 from trimtab.policy.values import Name, Pattern, Slug, Strict, Zone
+from trimtab.policy.watch_rules import WatchModel
 
 
-def _moment(value: object) -> datetime:
-    """A date is its first moment in UTC; a time without a zone would mean something else to each reader, so it is refused."""
+def _moment(value: object, info: ValidationInfo) -> datetime:
+    """A date is its first moment where the freeze is; a time without any zone means something else to each reader: refused."""
+    zone = info.data.get("time_zone")
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             raise ValueError(f"not a date or time: {value!r}; write 2026-12-20 or 2026-12-20T18:00:00Z") from None
     if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("a time needs its zone; write 2026-12-20T18:00:00Z")
-        return value.astimezone(UTC)
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+        if zone is None:
+            raise ValueError("a time needs its zone; write 2026-12-20T18:00:00Z, or give the freeze a time_zone")
+        return value.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     if isinstance(value, date):
-        return datetime.combine(value, time.min, UTC)
+        return datetime.combine(value, time.min, ZoneInfo(zone or "UTC")).astimezone(UTC)
     raise ValueError("expected a date or time; write 2026-12-20 or 2026-12-20T18:00:00Z")
 
 
-def _end(value: object) -> datetime:
+def _end(value: object, info: ValidationInfo) -> datetime:
     """The end given as a date includes that day."""
-    is_date = (isinstance(value, date) and not isinstance(value, datetime)) or (isinstance(value, str) and len(value) == len("2026-12-20"))
-    return _moment(value) + timedelta(days=1) if is_date else _moment(value)
+    text = value if isinstance(value, str) and len(value) == len("2026-12-20") else None
+    day = _day_of(text) if text else value
+    if isinstance(day, date) and not isinstance(day, datetime):
+        return _moment(day + timedelta(days=1), info)
+    return _moment(value, info)
+
+
+def _day_of(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
@@ -42,7 +59,7 @@ StageName = Literal["observe", "approve", "guarded"]
 TierName = Literal["one-approval", "two-approvals", "report-only"]
 """A rule only ever raises, so there is no rule that gives auto-merge."""
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Operator = Literal["is", "in", "at-most", "at-least", "matches"]
+Operator = Literal["is", "is-not", "in", "not-in", "at-most", "at-least", "matches"]
 LabelText = Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9 ._:/-]|\{risk\}|\{environment\}){1,40}$")]
 """A label as both forges take one; GitLab parts labels at commas."""
 Scalar = str | bool | int | float
@@ -234,6 +251,13 @@ class ConfigFile(Strict):
     dashboard: bool = True
     grouping: Literal["none", "file"] = "none"
     layouts: Annotated[list[LayoutModel], Field(default_factory=list)]
+    watch: WatchModel = Field(default_factory=WatchModel)
+    cloud_budgets: Annotated[list[CloudBudgetModel], Field(default_factory=list)]
+    tickets: TicketsModel | None = None
+    annotations: bool = False
+    """Whether clusters in Palette say what is proposed for them; where Terraform manages a cluster, its plan shows that as a difference."""
+    change_requests: bool = False
+    """Whether each proposal needs a change request in ServiceNow whose correlation id is the proposal's."""
 
 
 # ── policy.yaml ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -242,7 +266,9 @@ class ConditionModel(Strict):
 
     fact: str
     is_: Scalar | None = Field(default=None, alias="is")
+    is_not: Scalar | None = Field(default=None, alias="is-not")
     in_: list[str | int | float] | None = Field(default=None, alias="in", min_length=1)
+    not_in: list[str | int | float] | None = Field(default=None, alias="not-in", min_length=1)
     at_most: int | float | None = Field(default=None, alias="at-most", allow_inf_nan=False)
     at_least: int | float | None = Field(default=None, alias="at-least", allow_inf_nan=False)
     matches: Pattern | None = None
@@ -253,7 +279,15 @@ class ConditionModel(Strict):
         return next((alias, value) for alias, value in self._operators().items() if value is not None)
 
     def _operators(self) -> dict[Operator, object]:
-        return {"is": self.is_, "in": self.in_, "at-most": self.at_most, "at-least": self.at_least, "matches": self.matches}
+        return {
+            "is": self.is_,
+            "is-not": self.is_not,
+            "in": self.in_,
+            "not-in": self.not_in,
+            "at-most": self.at_most,
+            "at-least": self.at_least,
+            "matches": self.matches,
+        }
 
     @model_validator(mode="after")
     def _is_sound(self) -> "ConditionModel":
@@ -261,39 +295,55 @@ class ConditionModel(Strict):
         if self.fact not in FACTS:
             raise ValueError(f"fact: no such fact: {self.fact!r}; known: {', '.join(FACTS)}")
         if len(given) != 1:
-            raise ValueError(f"needs exactly one of is, in, at-most, at-least, matches; has {', '.join(given) or 'none'}")
+            raise ValueError(f"needs exactly one of {', '.join(self._operators())}; has {', '.join(given) or 'none'}")
         kind, name = FACTS[self.fact].kind, given[0]
-        if name not in _OPERATORS[kind] or not _has_kind(self.operator[1], kind, name):
+        if name not in OPERATORS[kind] or not _has_kind(self.operator[1], kind, name):
             raise ValueError(f"{name}: {self.fact} is a {kind}; it takes {_TAKES[kind]}")
         return self
 
 
-_OPERATORS = {"text": ("is", "in", "matches"), "number": ("is", "in", "at-most", "at-least"), "flag": ("is",)}
-_TAKES = {
-    "text": "is or matches with a text, or in with a list of texts",
-    "number": "is, at-most or at-least with a number, or in with a list of numbers",
-    "flag": "is with true or false",
+OPERATORS: dict[str, tuple[Operator, ...]] = {
+    "text": ("is", "is-not", "in", "not-in", "matches"),
+    "texts": ("is", "is-not", "in", "not-in", "matches"),
+    "number": ("is", "is-not", "in", "not-in", "at-most", "at-least"),
+    "flag": ("is", "is-not"),
 }
-_KINDS: dict[str, tuple[type, ...]] = {"text": (str,), "number": (int, float), "flag": (bool,)}
+"""Kind of fact → what it may be asked."""
+_TAKES = {
+    "text": "is, is-not or matches with a text, or in or not-in with a list of texts",
+    "texts": "is, is-not or matches with a text, or in or not-in with a list of texts",
+    "number": "is, is-not, at-most or at-least with a number, or in or not-in with a list of numbers",
+    "flag": "is or is-not with true or false",
+}
+_KINDS: dict[str, tuple[type, ...]] = {"text": (str,), "texts": (str,), "number": (int, float), "flag": (bool,)}
 
 
 def _has_kind(value: object, kind: str, operator: str) -> bool:
-    values = value if operator == "in" and isinstance(value, list) else [value]
+    values = value if operator in {"in", "not-in"} and isinstance(value, list) else [value]
     return all(isinstance(item, _KINDS[kind]) and (kind == "flag" or not isinstance(item, bool)) for item in values)
 
 
 class RuleModel(Strict):
-    """If every condition holds, at least this tier."""
+    """If every condition holds: at least this tier, or no merge while they do, or both."""
 
     name: Slug
     when: list[ConditionModel] = Field(min_length=1)
-    tier: TierName
+    tier: TierName | None = None
+    holds: bool = False
+    time_zone: Zone = "UTC"
+
+    @model_validator(mode="after")
+    def _does_something(self) -> "RuleModel":
+        if self.tier is None and not self.holds:
+            raise ValueError("tier: missing; a rule has a tier, or `holds: true`, or both")
+        return self
 
 
 class FreezeModel(Strict):
-    """A time without merges."""
+    """A time without merges; days and times that name no zone are those of `time_zone`."""
 
     name: Name
+    time_zone: Zone | None = None
     start: Annotated[WhenText, BeforeValidator(_moment)]
     end: Annotated[WhenText, BeforeValidator(_end)]
 
@@ -329,6 +379,7 @@ class LimitsModel(Strict):
     share_of_pools_per_run: Share = 0.34
     share_of_pools_per_day: Share = 0.5
     cool_down_days: Annotated[int, Field(ge=0)] = 7
+    rollbacks_per_day: Annotated[int, Field(ge=0)] = 3
 
 
 class EvidenceModel(Strict):

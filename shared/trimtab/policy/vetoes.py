@@ -5,10 +5,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from trimtab import amounts, globs
-from trimtab.policy.case import CODE, CONFIG, FORGE, METRICS, PALETTE, POLICY, RECORD, SETTINGS, Case, Effect, line
-from trimtab.policy.risk import drift, number, only_adds, required_days
+from trimtab.policy.case import CODE, CONFIG, FORGE, METRICS, PALETTE, POLICY, RECORD, SETTINGS, TICKETS, Case, Effect, line
+from trimtab.policy.risk import drift, number, required_days
 from trimtab.policy.scope import configured_stage
 from trimtab.policy.subjects import is_said_otherwise, live_text, pool_text
 from trimtab.records import Facts, FieldChange, Layout, PlannedEdit, Stage, VerdictLine
@@ -211,7 +212,7 @@ def demand_fits(case: Case) -> VerdictLine:
 def evidence_days(case: Case) -> VerdictLine:
     """Enough days; production needs more of them."""
     evidence, days = case.facts.finding.evidence, required_days(case.facts, case.scales)
-    held = _is_restoring(case.facts) or evidence.days >= days
+    held = evidence.days >= days
     environment = "proven non-production" if case.is_nonproduction else "production"
     return line("evidence-days", "blocks", held=held, saw=f"{evidence.days} days", wanted=f"{days} days for {environment}", source=POLICY)
 
@@ -219,7 +220,7 @@ def evidence_days(case: Case) -> VerdictLine:
 def evidence_coverage(case: Case) -> VerdictLine:
     """Gaps are not idle time."""
     coverage, floor = case.facts.finding.evidence.coverage, case.governance.evidence.coverage
-    held = _is_restoring(case.facts) or coverage >= floor
+    held = coverage >= floor
     return line(
         "evidence-coverage",
         "blocks",
@@ -233,22 +234,40 @@ def evidence_coverage(case: Case) -> VerdictLine:
 def evidence_fresh(case: Case) -> VerdictLine:
     """Old evidence is measured again; evidence from the future is nonsense."""
     end = case.facts.finding.evidence.end
-    held = _is_restoring(case.facts) or case.now - FRESH_FOR <= end <= case.now + CLOCK_SKEW
+    held = case.now - FRESH_FOR <= end <= case.now + CLOCK_SKEW
     saw = f"measured until {end:%Y-%m-%d}"
     return line("evidence-fresh", "blocks", held=held, saw=saw, wanted=f"not older than {FRESH_FOR.days} days", source=CODE)
-
-
-def _is_restoring(facts: Facts) -> bool:
-    """A rollback gives back what was there: its proof is the change that it undoes. It may only ever add."""
-    return facts.finding.rule == "rollback" and only_adds(facts.finding)
 
 
 # ── is it the right time ─────────────────────────────────────────────────────────────────────────────────────────────
 def freeze(case: Case) -> VerdictLine:
     """A freeze names itself."""
     active = [freeze for freeze in case.governance.freezes if freeze.start <= case.now < freeze.end]
-    saw = ", ".join(f"{freeze.name} until {freeze.end:%Y-%m-%d %H:%M} UTC" for freeze in active) or "none"
+    saw = ", ".join(
+        f"{freeze.name} until {freeze.end.astimezone(ZoneInfo(freeze.time_zone)):%Y-%m-%d %H:%M} {freeze.time_zone}" for freeze in active
+    )
+    saw = saw or "none"
     return line("freeze", "waits", held=not active, saw=saw, wanted="no freeze in force", source=POLICY)
+
+
+def slo_burning(case: Case) -> VerdictLine:
+    """Where users are hurt already, nothing is taken away until they are not."""
+    burning = case.facts.burning
+    saw = ", ".join(burning) or "none"
+    return line(
+        "slo-burning", "waits", held=not burning, saw=saw, wanted="no SLO of the config bad right now", source=f"{METRICS}, {CONFIG}"
+    )
+
+
+def change_request(case: Case) -> VerdictLine:
+    """Where the tenant asks for change requests, one names this proposal, is approved, and is not over."""
+    wanted = "an approved change request that is not over"
+    if not case.governance.asks_change_requests:
+        return line("change-request", "waits", held=True, saw="not asked for", wanted=wanted, source=CONFIG)
+    found = case.facts.change_request
+    held = found is not None and found.approval == "approved" and found.state not in {"", "closed", "canceled"}
+    saw = f"{found.number} is {found.state or 'in no known state'}, {found.approval or 'approval unknown'}" if found else "none found"
+    return line("change-request", "waits", held=held, saw=saw, wanted=wanted, source=TICKETS)
 
 
 def no_other_change(case: Case) -> VerdictLine:
@@ -261,7 +280,7 @@ def no_other_change(case: Case) -> VerdictLine:
 def cool_down(case: Case) -> VerdictLine:
     """After a change the pool is watched before it is touched again."""
     last, days = case.facts.last_change, case.governance.limits.cool_down_days
-    held = _is_restoring(case.facts) or last is None or case.now - last >= timedelta(days=days)
+    held = last is None or case.now - last >= timedelta(days=days)
     saw = f"last changed on {last:%Y-%m-%d}" if last else "no earlier change"
     return line("cool-down", "blocks", held=held, saw=saw, wanted=f"{days} days since the last change", source=POLICY)
 
@@ -319,6 +338,14 @@ def plan_there(case: Case) -> VerdictLine:
 _PLANNED = "a plan of this very commit, by whom the layout names"
 
 
+def record_sound(case: Case) -> VerdictLine:
+    """What is merged rests on a record that nobody rewrote."""
+    known = case.facts.is_record_sound
+    saw = {True: "it holds", False: "it does not hold together", None: "not read yet"}[known]
+    held = known is True or (known is None and case.facts.pull_request is None)
+    return line("record-sound", "waits", held=held, saw=saw, wanted="every entry follows from the one before", source=RECORD)
+
+
 def pull_request_ready(case: Case) -> VerdictLine:
     """Open, not a draft, and free of conflicts."""
     pull_request = case.facts.pull_request
@@ -336,6 +363,6 @@ def pull_request_ready(case: Case) -> VerdictLine:
 VETOES: tuple[Veto, ...] = (
     run_permit, stage, cluster_known, cluster_running, no_repave_pending, pool_known, edit_planned, edit_exact, file_as_measured,
     live_equals_file, never_to_zero, demand_fits, evidence_days, evidence_coverage, evidence_fresh, no_other_change, cool_down, breaker,
-    breaker_of_the_day, open_limit, only_ours, freeze, cluster_healthy, base_unmoved, merge_exact,
-    plan_there, pull_request_ready,
+    breaker_of_the_day, open_limit, only_ours, freeze, slo_burning, change_request, cluster_healthy, base_unmoved, merge_exact,
+    plan_there, record_sound, pull_request_ready,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tests.forges.github import commits, rules
-from tests.forges.github.book import Account, Actor, Book, CheckRun, Comment, Issue, Pull, Queued, Rejected, Repo, Review, Status
+from tests.forges.github.book import Account, Activity, Actor, Book, CheckRun, Comment, Issue, Pull, Queued, Rejected, Repo, Review, Status
 from trimtab.adapters.localforge.git import NOTHING
 
 ARCHIVED = "Repository was archived so is read-only."
@@ -39,11 +39,13 @@ def check_workflows(repo: Repo, old: str | None, new: str | None, actor: Actor) 
         raise Rejected(403, f"refusing to allow a GitHub App to create or update workflow `{bad[0]}` without `workflows` permission")
 
 
-def set_branch(book: Book, repo: Repo, branch: str, new: str | None, by: Account) -> None:
+def set_branch(book: Book, repo: Repo, branch: str, new: str | None, by: Account, kind: str = "") -> None:
     """Move a branch without asking any rule, and what follows from it."""
     old = repo.git.head(branch)
     ref = f"refs/heads/{branch}"
     repo.git.run("update-ref", *(["--no-deref", ref, new] if new else ["-d", ref]))
+    kind = kind or _kind(repo, old, new)
+    repo.activities.append(Activity(book.new_id(), branch, old or NOTHING, new or NOTHING, by, book.now, kind))  # type: ignore[arg-type]
     for other in book.repos.values():
         for pull in [pull for pull in other.pulls if pull.is_open]:
             if pull.head_repo is repo and pull.head_ref == branch:
@@ -51,6 +53,12 @@ def set_branch(book: Book, repo: Repo, branch: str, new: str | None, by: Account
             elif other is repo and pull.base_ref == branch and new:
                 _base_moved(book, pull, old, new, by)
     book.emit("push", repo, ref=ref, before=old or NOTHING, after=new or NOTHING, created=old is None, deleted=new is None, sender=by)
+
+
+def _kind(repo: Repo, old: str | None, new: str | None) -> str:
+    if old is None or new is None:
+        return "branch_creation" if new else "branch_deletion"
+    return "push" if repo.git.is_ancestor(old, new) else "force_push"
 
 
 def _head_moved(book: Book, pull: Pull, new: str | None, by: Account) -> None:
@@ -296,7 +304,7 @@ def merge(
     made = _merge_commit(book, pull, actor.account, method, title, message)
     pull.last_head = head
     _end(book, pull, actor.account, made)
-    set_branch(book, pull.repo, pull.base_ref, made, actor.account)
+    set_branch(book, pull.repo, pull.base_ref, made, actor.account, "pr_merge")
     pull.seen_base = base
     return made
 
@@ -411,7 +419,7 @@ def advance_queue(book: Book, repo: Repo) -> None:
             repo.git.run("update-ref", "-d", f"refs/heads/{entry.branch}")
             book.emit("merge_group", repo, action="destroyed", reason="merged", merge_group=entry)
             _end(book, entry.pull, book.accounts["web-flow"], entry.commit)
-            set_branch(book, repo, entry.pull.base_ref, entry.commit, book.accounts["web-flow"])
+            set_branch(book, repo, entry.pull.base_ref, entry.commit, book.accounts["web-flow"], "merge_queue_merge")
 
 
 # ── Checks ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -104,6 +104,8 @@ class Comment:
     author: Account
     body: str
     at: datetime
+    editor: Account | None = None
+    """Who changed it last; whoever may write to a repo may change what others said there."""
 
 
 @dataclass(eq=False)
@@ -246,6 +248,19 @@ def _fits(pattern: str, branch: str) -> bool:
     return re.fullmatch("".join(words.get(part, re.escape(part)) for part in parts), branch) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A branch that moved, as GitHub wrote it down: whoever moved it cannot choose what stands here."""
+
+    id: int
+    branch: str
+    before: str
+    after: str
+    by: Account
+    at: datetime
+    kind: Literal["push", "force_push", "branch_creation", "branch_deletion", "pr_merge", "merge_queue_merge"]
+
+
 @dataclass(eq=False)
 class Repo:
     """A repository: real git, and what stands beside it."""
@@ -270,6 +285,7 @@ class Repo:
     labels: set[str] = field(default_factory=set)
     teams: set[str] = field(default_factory=set)
     """Slugs of teams that have access."""
+    activities: list[Activity] = field(default_factory=list)
     has_protection: bool = False
 
     @property
@@ -321,6 +337,8 @@ class Book:
         self.accounts: dict[str, Account] = {}
         self.apps: dict[int, App] = {}
         self.repos: dict[str, Repo] = {}
+        self.teams: dict[str, list[Account]] = {}
+        """"org/slug" in lower case → its members, those of teams below it too."""
         self.tokens: dict[str, Token] = {}
         self.fired: list[Fired] = []
         self.events: list[tuple[str, Repo, dict[str, Any]]] = []

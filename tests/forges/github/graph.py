@@ -317,6 +317,18 @@ def _decision(asked: Asked, pull: Pull) -> str | None:
     return "CHANGES_REQUESTED" if "Changes have been requested" in said else "REVIEW_REQUIRED" if "review" in said else "APPROVED"
 
 
+def _is_of(sha: str, pull: Pull) -> bool:
+    """True where a pull request brings, or brought, a commit."""
+    return sha in (pull.head, pull.merge_commit) or any(commit.sha == sha for commit in pull.repo.git.commits(pull.seen_base, pull.head))
+
+
+def _history(f: Field) -> Any:
+    """As `git log` lists it; a path is a file or a folder."""
+    path = f.arguments.get("path")
+    shas = f.repo.git.run("rev-list", f.it, *(["--", path] if path else [])).decode().split()
+    return _connection((Thing("Commit", f.repo, sha) for sha in shas), f.arguments)
+
+
 # ── Mutations ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _create_ref(asked: Asked, given: Given) -> Any:
     repo = asked.node(given["repositoryId"]).repo
@@ -563,6 +575,7 @@ FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "name": lambda f: f.repo.name,
         "nameWithOwner": lambda f: f.repo.full_name,
         "isArchived": lambda f: f.repo.is_archived,
+        "visibility": lambda f: "PRIVATE" if f.repo.is_private else "PUBLIC",
         "isFork": lambda f: f.repo.parent is not None,
         "isPrivate": lambda f: f.repo.is_private,
         "url": lambda f: f"{f.asked.host}/{f.repo.full_name}",
@@ -599,7 +612,9 @@ FIELDS: Mapping[str, Mapping[str, Resolver]] = {
             {"isValid": True, "wasSignedByGitHub": True, "state": "VALID", "__typename": "GpgSignature"} if f.it in f.repo.signed else None
         ),
         "statusCheckRollup": lambda f: _rollup(f.repo, f.it, f.asked),
-        "associatedPullRequests": lambda f: _connection((_issue(p) for p in f.repo.pulls if f.it in (p.head, p.merge_commit)), f.arguments),
+        "associatedPullRequests": lambda f: _connection((_issue(p) for p in f.repo.pulls if _is_of(f.it, p)), f.arguments),
+        "authors": lambda f: _connection([Thing("GitActor", f.repo, commits.facts(f.repo.git, f.it).author)], f.arguments),
+        "history": _history,
     },
     "GitActor": {
         "name": lambda f: f.it[0],
@@ -655,6 +670,8 @@ FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "author": lambda f: _actor(f.repo, f.it.author),
         "body": lambda f: f.it.body,
         "createdAt": lambda f: when(f.it.at),
+        "editor": lambda f: _actor(f.repo, f.it.editor) if f.it.editor else None,
+        "lastEditedAt": lambda f: when(f.it.at) if f.it.editor else None,
     },
     "PullRequestReview": {
         "id": lambda f: f"PRR_{f.it.id}",

@@ -67,6 +67,8 @@ class Answer:
     body: Any = None
     raw: bytes | None = None
     has_next: bool = False
+    cursor: str = ""
+    """Where the next page begins, for lists that name it so."""
 
 
 Route = Callable[[Call], Answer]
@@ -587,6 +589,31 @@ def _permission(call: Call) -> Answer:
     return Answer(200, {"permission": level, "role_name": level, "user": call.views.account(call.book.accounts[login.lower()])})
 
 
+def _activity(call: Call) -> Answer:
+    """What moved the branches, newest first; the next page is named by a cursor."""
+    repo = call.need("contents")
+    newest = [row for row in repo.activities[::-1] if call.query.get("ref") in (None, f"refs/heads/{row.branch}")]
+    period = timedelta(days=_PERIODS[call.query["time_period"]]) if "time_period" in call.query else None
+    rows = [row for row in newest if period is None or call.book.now - row.at <= period]
+    start = next((n + 1 for n, row in enumerate(rows) if str(row.id) == call.query.get("after")), 0)
+    shown = rows[start : start + min(int(call.query.get("per_page", 30)), 100)]
+    more = str(shown[-1].id) if shown and len(rows) > start + len(shown) else ""
+    return Answer(200, [call.views.activity(row) for row in shown], cursor=more)
+
+
+_PERIODS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
+
+
+def _team_members(call: Call) -> Answer:
+    """For whoever may read the organization's members; a team that is not shown is not there."""
+    if call.actor.app is not None and call.actor.permissions.get("members") not in ("read", "write"):
+        raise Rejected(403, "Resource not accessible by integration")
+    team = call.book.teams.get(f"{call.path['org']}/{call.path['team_slug']}".lower())
+    if team is None:
+        raise Rejected(404, "Not Found")
+    return Answer(200, [call.views.account(account) for account in call.page(team)], has_next=call.has_next(len(team)))
+
+
 def _user(call: Call) -> Answer:
     account = call.book.accounts.get(call.path["username"].lower())
     if account is None:
@@ -647,5 +674,7 @@ ROUTES: Mapping[str, Route] = {
     "repos/get-repo-ruleset": _ruleset,
     "repos/codeowners-errors": _codeowners_errors,
     "repos/get-collaborator-permission-level": _permission,
+    "repos/list-activities": _activity,
+    "teams/list-members-in-org": _team_members,
     "users/get-by-username": _user,
 }

@@ -216,6 +216,9 @@ class GitHubServer:
             f"{place}: answer {answer.status}: {text}" for text in self.description.wrong_with_answer(operation, answer.status, body)
         ]
         reply = _json(answer.status, body)
+        if answer.cursor:
+            more = "&".join(f"{key}={value}" for key, value in {**seen.query, "after": answer.cursor}.items())
+            reply.headers["Link"] = f'<{self.host}{seen.path}?{more}>; rel="next"'
         if answer.has_next:
             more = "&".join(f"{key}={value}" for key, value in ({**seen.query, "page": int(seen.query.get("page", 1)) + 1}).items())
             reply.headers["Link"] = f'<{self.host}{seen.path}?{more}>; rel="next"'

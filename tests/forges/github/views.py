@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.forges.github import acts, commits, rules
-from tests.forges.github.book import Account, Actor, App, Book, CheckRun, Comment, Issue, Pull, Repo, Review, Ruleset, Status
+from tests.forges.github.book import Account, Activity, Actor, App, Book, CheckRun, Comment, Issue, Pull, Repo, Review, Ruleset, Status
 from trimtab.adapters.localforge.git import Entry
 
 MANY = 300
@@ -34,6 +34,18 @@ class Views:
             "site_admin": False,
             "url": f"{self.host}/users/{account.login}",
             "html_url": f"{self.host}/{account.login}",
+        }
+
+    def activity(self, row: Activity) -> Any:
+        return {
+            "id": row.id,
+            "node_id": f"PSH_{row.id}",
+            "before": row.before,
+            "after": row.after,
+            "ref": f"refs/heads/{row.branch}",
+            "timestamp": when(row.at),
+            "activity_type": row.kind,
+            "actor": self.account(row.by),
         }
 
     def app(self, app: App) -> Any:

@@ -1,6 +1,7 @@
 """GitHub with the repository acme/gitops, two Apps, and people: a ForgeWorld over HTTP."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ ORGANIZATION = "acme"
 ADMIN = "platform-owner"
 TEAM = "platform"
 OTHER_APP = "ci-app"
-WRITER_RIGHTS = {"contents": "write", "pull_requests": "write", "issues": "write", "checks": "read", "statuses": "read"}
+WRITER_RIGHTS = {"contents": "write", "pull_requests": "write", "issues": "write", "checks": "read", "statuses": "read", "members": "read"}
 GATE_RIGHTS = {"checks": "write", "contents": "read", "pull_requests": "read", "issues": "read", "statuses": "read"}
 
 
@@ -54,6 +55,7 @@ class GitHubWorld:
         for login in people:
             book.account(login)
         self.repo.teams.add(TEAM)
+        self.set_group(f"{ORGANIZATION}/{TEAM}", [ADMIN, OWNER])
         tree = commits.with_files(self.repo.git, None, dict(files))
         start = commits.make(
             self.repo.git,
@@ -166,6 +168,26 @@ class GitHubWorld:
             self._as_person(lambda: acts.merge(self.server.book, self.repo.pull(number), self.person(login)))
         self.server.flush()
 
+    def set_group(self, group: str, logins: Sequence[str]) -> None:
+        """Somebody who may says who is in a team."""
+        with self.server.lock:
+            self.server.book.teams[group.lower()] = [self.server.book.account(login) for login in logins]
+
+    def remove(self, login: str) -> None:
+        """A person has no access any more."""
+        with self.server.lock:
+            self.repo.collaborators.pop(login, None)
+
+    def pass_days(self, days: int) -> None:
+        """So much later."""
+        with self.server.lock:
+            self.server.book.shift += timedelta(days=days)
+
+    @property
+    def now(self) -> datetime:
+        """What time it is there."""
+        return self.server.book.now
+
     def comment(self, number: int, text: str, login: str = OWNER) -> None:
         """A person comments."""
         with self.server.lock:
@@ -187,6 +209,11 @@ class GitHubWorld:
         """An administrator archives the repository."""
         with self.server.lock:
             self.repo.is_archived = True
+
+    def make_public(self) -> None:
+        """An administrator changes the repository's visibility."""
+        with self.server.lock:
+            self.repo.is_private = False
 
     def fork(self, login: str = READER) -> Repo:
         """A person forks the repository; what it holds is there too."""

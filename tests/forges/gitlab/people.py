@@ -14,7 +14,7 @@ def user_json(site: Site, user: User) -> dict[str, Any]:
         "username": user.username,
         "name": user.name,
         "public_email": "",
-        "state": "active",
+        "state": user.state,
         "locked": False,
         "avatar_url": None,
         "web_url": web(site, user.username),
@@ -55,6 +55,14 @@ def _members(call: Call) -> Answer:
     return Answer([_member_json(call.site, project, user) for user in people if not ids or user.id in ids])
 
 
+def _group_members(call: Call) -> Answer:
+    """A group's own members; a group that one may not see is not there."""
+    if call.values["id"] not in call.site.groups:
+        raise No(404, "404 Group Not Found")
+    level = {"access_level": MAINTAINER, "created_at": "2026-01-01T00:00:00.000Z", "expires_at": None, "membership_state": "active"}
+    return Answer([user_json(call.site, user) | level for user in call.site.groups[call.values["id"]]])
+
+
 def _member(call: Call) -> Answer:
     project, wanted = call.project, number(call.values["user_id"])
     people = [user for user in call.site.users.values() if user.id == wanted and project.access(user)]
@@ -80,7 +88,7 @@ def _project(call: Call) -> Answer:
         "http_url_to_repo": f"{url}.git",
         "web_url": url,
         "namespace": {"id": 1, "name": group, "path": group, "kind": "group", "full_path": group, "parent_id": None, "web_url": url},
-        "visibility": "private",
+        "visibility": "private" if project.is_private else "public",
         "empty_repo": False,
         "archived": project.is_archived,
         "issues_enabled": True,
@@ -197,11 +205,11 @@ def _event_json(site: Site, push: Push) -> dict[str, Any]:
             "commit_count": 1,
             "action": action,
             "ref_type": "branch",
-            "commit_from": push.old,
-            "commit_to": push.new,
-            "ref": push.branch,
+            "commit_from": push.old if push.branch else None,
+            "commit_to": push.new if push.branch else None,
+            "ref": push.branch or None,
             "commit_title": None,
-            "ref_count": None,
+            "ref_count": None if push.branch else 4,
         },
     }
 
@@ -218,6 +226,7 @@ ROUTES: Mapping[str, Route] = {
     "get /projects/{id}/members": _members,
     "get /projects/{id}/members/all": _members,
     "get /projects/{id}/members/{user_id}": _member,
+    "get /groups/{id}/members": _group_members,
     "get /projects/{id}/members/all/{user_id}": _member,
     "get /projects/{id}/approvals": _approval_settings,
     "get /projects/{id}/approval_rules": _approval_rules,

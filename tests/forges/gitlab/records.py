@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import count
 from typing import Literal
@@ -21,6 +21,7 @@ class User:
     name: str
     email: str
     is_bot: bool = False
+    state: str = "active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Note:
     body: str
     at: str
     is_system: bool = False
+    edited_at: str = ""
 
 
 @dataclass(slots=True)
@@ -197,6 +199,7 @@ class Project:
     needs_discussions: bool = False
     has_trains: bool = False
     is_archived: bool = False
+    is_private: bool = True
     resets_approvals: bool = True
     reset_lag: int = 0
     """How many reads of the merge request still show the approvals that a push takes away."""
@@ -256,6 +259,9 @@ class Site:
     tokens: dict[str, User] = field(default_factory=dict)
     expired: set[str] = field(default_factory=set)
     projects: list[Project] = field(default_factory=list)
+    groups: dict[str, list[User]] = field(default_factory=dict)
+    """Path → its own members."""
+    shift: timedelta = timedelta(0)
     lag: tuple[int, int] = (1, 1)
     """Requests of anybody until a new merge request is prepared, and until the mergeability of a changed one is known."""
     late_events: int = 0
@@ -273,7 +279,8 @@ class Site:
 
     def now(self) -> str:
         """A later second at each call, so that orders are certain."""
-        return datetime.fromtimestamp(1_772_440_000 + next(self.ticks), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = datetime.fromtimestamp(1_772_440_000 + next(self.ticks), UTC) + self.shift
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def project(self, ref: str) -> Project | None:
         """By number or by path."""

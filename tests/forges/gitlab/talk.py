@@ -23,7 +23,7 @@ def _note_json(site: Site, project: Project, about: MergeRequest | Issue, note: 
         "body": note.body,
         "author": user_json(site, note.author),
         "created_at": note.at,
-        "updated_at": note.at,
+        "updated_at": note.edited_at or note.at,
         "system": note.is_system,
         "noteable_id": about.id,
         "noteable_type": type(about).__name__,

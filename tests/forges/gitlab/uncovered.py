@@ -78,6 +78,9 @@ PATHS: dict[str, dict[str, Any]] = {
     "/user": {"get": _operation("users/", "200", _ME)},
     "/users": {"get": _operation("users/", "200", _list(_USER), {**_PAGE, "username": _TEXT, "search": _TEXT})},
     "/users/{id}": {"get": _operation("users/", "200", _ME)},
+    "/groups/{id}/members": {
+        "get": _operation("members/", "200", _list({"$ref": "#/definitions/API_Entities_Member"}), {**_PAGE, "query": _TEXT}),
+    },
     "/projects/{id}/approvals": {
         "get": _operation("merge_request_approvals/", "200", _APPROVAL_SETTINGS),
     },

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from tests.forges.gitlab.plumbing import Person
 from tests.forges.gitlab.records import DEVELOPER, MAINTAINER, NO_ONE, REPORTER, MergeRequest, Pipeline, Project, Protection, Site, User
 from tests.forges.gitlab.server import No, Server
 from tests.forges.gitlab.smart_git import received
-from tests.forges.world import OWNER, READER, REPO, Fault, Request
+from tests.forges.world import GROUP, OWNER, READER, REPO, Fault, Request
 from trimtab.adapters.gitlab import GitLabForge
 from trimtab.adapters.localforge.git import create
 from trimtab.errors import Refused
@@ -49,6 +50,7 @@ class GitLabWorld:
         start = plumbing.commit(self.project.bare, None, changes, "Start", _person(self.site.users[ADMIN]), self.site.now())
         plumbing.set_branch(self.project.bare, "main", start)
         self.site.told.append(self.hooks.hear)
+        self.set_group(GROUP, [ADMIN, OWNER])
 
     # ── Who we are ───────────────────────────────────────────────────────────────────────────────────────────────────
     @property
@@ -150,6 +152,26 @@ class GitLabWorld:
             self.settle()
             merging.accept(self.site, self.request(number), self.user(login), sha=None)
 
+    def set_group(self, group: str, logins: Sequence[str]) -> None:
+        """Somebody who may says who is in a group."""
+        with self._as_person():
+            self.site.groups[group] = [self.user(login) for login in logins]
+
+    def remove(self, login: str) -> None:
+        """A person has no access any more."""
+        with self._as_person():
+            self.project.members.pop(self.user(login).id, None)
+
+    def pass_days(self, days: int) -> None:
+        """So much later."""
+        with self.server.locked():
+            self.site.shift += timedelta(days=days)
+
+    @property
+    def now(self) -> datetime:
+        """What time it is there."""
+        return datetime.fromisoformat(self.site.now())
+
     def comment(self, number: int, text: str, login: str = OWNER) -> None:
         """A person comments."""
         with self._as_person():
@@ -185,6 +207,11 @@ class GitLabWorld:
         """The project is read only from here on."""
         with self._as_person():
             self.project.is_archived = True
+
+    def make_public(self) -> None:
+        """Somebody changes the project's visibility."""
+        with self._as_person():
+            self.project.is_private = False
 
     # ── What GitLab does by itself ───────────────────────────────────────────────────────────────────────────────────
     def request(self, number: int) -> MergeRequest:

@@ -18,6 +18,8 @@ WRITER: Mapping[str, str] = {
     "checks": "read",
     "statuses": "read",
 }
+TEAMS: Mapping[str, str] = {"members": "read", "metadata": "read"}
+"""Asked for only where owners.yaml names a team."""
 GATE: Mapping[str, str] = {"checks": "write", "contents": "read", "metadata": "read"}
 _EARLY = timedelta(minutes=5)
 

@@ -41,6 +41,8 @@ class Repo:
     name: str
     """owner/name as it is called now."""
     is_archived: bool
+    is_public: bool
+    """Not known to be private, or internal to the enterprise."""
     methods: tuple[Literal["merge", "squash", "rebase"], ...]
 
 
@@ -85,6 +87,7 @@ def repo_of(node: Node) -> Repo:
         number=int(node["databaseId"] or 0),
         name=str(node["nameWithOwner"]),
         is_archived=node["isArchived"] is not False,
+        is_public=node["visibility"] not in {"PRIVATE", "INTERNAL"},
         methods=tuple(method for method in methods if allowed[method]),
     )
 
@@ -195,6 +198,7 @@ def comments_of(connection: Node | None) -> tuple[Comment, ...]:
             is_bot=is_bot(node["author"]),
             text=str(node["body"]),
             at=datetime.fromisoformat(str(node["createdAt"])),
+            edited_by=login_of(node["editor"]) if node["lastEditedAt"] else "",
         )
         for node in _nodes(connection)
     )

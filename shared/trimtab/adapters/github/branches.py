@@ -3,13 +3,17 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
 
 from trimtab.adapters.github import queries
+from trimtab.adapters.github.answers import told
 from trimtab.adapters.github.client import Answer
 from trimtab.adapters.github.contents import Contents
 from trimtab.adapters.github.messages import split
 from trimtab.adapters.github.objects import LARGEST, REGULAR, tree_id
 from trimtab.adapters.github.reading import Reader
+from trimtab.adapters.localforge.forge import ours
 from trimtab.adapters.localforge.git import checked_path, checked_ref
 from trimtab.changes import git_blob
 from trimtab.errors import Refused, Upstream
@@ -124,6 +128,26 @@ class Branches:
             return None
         raise Refused(f"GitHub: branch {branch} of {repo!r} was not written: {problem}")
 
+    def below(self, repo: str, prefix: str) -> Mapping[str, CommitSha]:
+        """Branches whose names begin so, and their tips."""
+        return _tips(self.reader.caller.get(f"/repos/{self.reader.repo(repo).name}/git/matching-refs/heads/{quote(prefix)}"))
+
+    def delete(self, repo: str, branch: str, expected: CommitSha) -> bool:
+        """Delete a branch of ours if it is at that commit; GitHub itself compares."""
+        update = {"name": f"refs/heads/{ours(branch)}", "beforeOid": expected, "afterOid": queries.DELETE, "force": True}
+        known = self.reader.repo(repo)
+        answer = self.reader.changed(
+            lambda: self.reader.caller.mutate(queries.MOVE, {"input": {"repositoryId": known.node, "refUpdates": [update]}})
+        )
+        if answer is not None and not answer.errors:
+            return True
+        now = self.reader.tip(repo, branch)
+        if now is None and answer is None:
+            return True
+        if now == expected:
+            raise Upstream(f"GitHub: branch {branch} of {repo!r} was not deleted: {answer.problem() if answer else 'the answer was lost'}")
+        return False
+
     def _take_back(self, repo: str, branch: str, parent: CommitSha) -> None:
         """The branch was made and its commit refused: an empty one is left to nobody, unless somebody has pushed to it meanwhile."""
         update = {"name": f"refs/heads/{branch}", "beforeOid": parent, "afterOid": queries.DELETE, "force": True}
@@ -141,3 +165,8 @@ class Branches:
         if (commit.parents, commit.author, commit.committer) != ((parent,), self.reader.login, self.reader.login):
             return None
         return head if dict(self.contents.merge_changes(repo, parent, head) or {}) == dict(files) else None
+
+
+@told
+def _tips(rows: list[Mapping[str, Any]]) -> Mapping[str, CommitSha]:
+    return {str(row["ref"]).removeprefix("refs/heads/"): CommitSha(str(row["object"]["sha"])) for row in rows}

@@ -1,12 +1,12 @@
 """One App's way to GitHub: PyGithub's requester on our own transport. Reads are repeated within bounds, writes are sent once."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from github.Auth import Auth
@@ -132,6 +132,17 @@ class Caller:
         """A REST read. Raises Denied for a 4xx, Upstream where GitHub fails."""
         return self._sent(lambda: self.reading.requestJsonAndCheck("GET", path, dict(parameters or {})), path)
 
+    def follow(self, path: str, parameters: Mapping[str, Any], most: int) -> Iterator[Any]:
+        """The pages of a REST list that names its next page by a cursor. Raises Refused where there are more than `most`."""
+        asked: Mapping[str, Any] | None = dict(parameters)
+        for _ in range(most):
+            headers, answer = self._sent(lambda asked=asked: ((), self.reading.requestJsonAndCheck("GET", path, dict(asked))), path)  # type: ignore[misc]
+            yield answer
+            asked = _next(str(headers.get("link") or ""))
+            if asked is None:
+                return
+        raise Refused(f"GitHub: {path}: more than {most} pages")
+
     def ask(self, document: str, variables: Mapping[str, Any], *, may_lack: bool = False) -> Mapping[str, Any]:
         """A GraphQL query's data; with `may_lack`, fields that failed are None. Raises Denied or Upstream where it failed."""
         answer = self._graphql(self.reading, document, variables)
@@ -192,6 +203,13 @@ class Caller:
 
 class _Limited(Overloaded):
     """Refused for how much we asked, before anything happened."""
+
+
+def _next(link: str) -> Mapping[str, str] | None:
+    """What a Link header asks for the next page with; None = there is none."""
+    found = (row["url"] for row in requests.utils.parse_header_links(link) if row.get("rel") == "next") if link else iter(())
+    url = next(found, None)
+    return dict(parse_qsl(urlsplit(url).query)) if url else None
 
 
 def one_line(text: str) -> str:

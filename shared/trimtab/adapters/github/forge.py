@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal, Self
 
 from trimtab.adapters.github import answers, queries
-from trimtab.adapters.github.access import GATE, WRITER
+from trimtab.adapters.github.access import GATE, TEAMS, WRITER
 from trimtab.adapters.github.apps import Clock, app_callers
 from trimtab.adapters.github.branches import Branches
 from trimtab.adapters.github.contents import Contents
@@ -14,6 +14,7 @@ from trimtab.adapters.github.gate import Gate
 from trimtab.adapters.github.merging import Merging
 from trimtab.adapters.github.objects import REGULAR
 from trimtab.adapters.github.opening import Opening
+from trimtab.adapters.github.people import People
 from trimtab.adapters.github.protection import Protection
 from trimtab.adapters.github.reading import Reader
 from trimtab.errors import BadInput
@@ -47,11 +48,12 @@ class GitHubForge:
 
     reader: Reader
     contents: Contents
-    branches: Branches
+    branch_writer: Branches
     opening: Opening
     merging: Merging
     protection: Protection
     gate: Gate
+    people: People
 
     @classmethod
     def of(cls, settings: Settings, *, pause: float = PAUSE, clock: Clock = _now) -> Self:
@@ -69,11 +71,12 @@ class GitHubForge:
         return cls(
             reader=reader,
             contents=contents,
-            branches=Branches(reader, contents),
+            branch_writer=Branches(reader, contents),
             opening=Opening(reader),
             merging=Merging(reader, contents),
             protection=Protection(reader, contents, github.writer.app_id, gate_app),
             gate=Gate(reader, gate, gate_app),
+            people=People(reader, contents, app_callers(settings, github, github.writer, "writer", TEAMS, pause=pause, clock=clock)[0]),
         )
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,13 +155,29 @@ class GitHubForge:
         """What a three-way merge would change in base; None = it conflicts. Raises NotYet where GitHub still works on it."""
         return self.contents.merge_changes(repo, base, head)
 
+    def members(self, group: str) -> tuple[str, ...] | None:
+        """Logins in a team "org/team", those of teams below it too. Refused where the App may not read teams."""
+        return self.people.members(group)
+
+    def account(self, repo: str, login: str) -> Literal["active", "bot", "gone"] | None:
+        """How an account stands towards a repo: active = a person who may write there."""
+        return self.people.account(repo, login)
+
+    def touched_by(self, repo: str, branch: str, paths: Sequence[str], since: datetime) -> frozenset[str] | None:
+        """Logins that pushed, merged, wrote or committed a change of these files or folders on a branch since then."""
+        return self.people.touched_by(repo, branch, paths, since)
+
+    def branches(self, repo: str, prefix: str) -> Mapping[str, CommitSha]:
+        """Branches whose names begin so, and their tips."""
+        return self.branch_writer.below(repo, prefix)
+
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def commit_files(
         self, repo: str, branch: str, parent: CommitSha, expected: CommitSha | None, files: Mapping[str, bytes], message: str, at: datetime
     ) -> CommitSha | None:
         """One signed commit of `files` on `parent`, if the branch is still at `expected`; GitHub's own clock is its time."""
         del at
-        return self.branches.commit_files(repo, branch, parent, expected, files, message)
+        return self.branch_writer.commit_files(repo, branch, parent, expected, files, message)
 
     def open_pull_request(
         self,
@@ -175,6 +194,10 @@ class GitHubForge:
         """Open it, or return the one that is open from that branch; labels that it lacks are put on."""
         del at
         return self.opening.open(repo, head_ref=head_ref, base_ref=base_ref, title=title, body=body, labels=labels, reviewers=reviewers)
+
+    def delete_branch(self, repo: str, branch: str, expected: CommitSha) -> bool:
+        """Delete a branch of ours if it is at that commit."""
+        return self.branch_writer.delete(repo, branch, expected)
 
     def edit_pull_request(self, repo: str, number: int, *, title: str, body: str) -> None:
         """Replace title and body."""

@@ -46,6 +46,7 @@ class Protection:
                 writer_app=self.writer_app,
                 gate_app=self.gate_app,
                 is_archived=known.is_archived,
+                is_public=known.is_public,
             )
         )
 

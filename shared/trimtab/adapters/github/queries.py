@@ -1,7 +1,7 @@
 """GraphQL documents: what is asked for, in as few requests as GitHub allows."""
 
 REPO = """
-fragment Repo on Repository { id databaseId nameWithOwner isArchived mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed }
+fragment Repo on Repository { id databaseId nameWithOwner isArchived visibility mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed }
 """
 
 _BRIEF = """
@@ -23,6 +23,10 @@ fragment Contexts on StatusCheckRollupContextConnection {
 }
 """
 
+_SAID = """
+fragment Said on IssueComment { author { __typename login } body createdAt lastEditedAt editor { __typename login } }
+"""
+
 _FULL = """
 fragment Reviews on PullRequestReviewConnection {
   pageInfo { hasNextPage }
@@ -32,12 +36,12 @@ fragment Full on PullRequest {
   ...Brief
   latestReviews(first: 100) { ...Reviews }
   latestOpinionatedReviews(first: 100) { ...Reviews }
-  comments(first: 100) { pageInfo { hasNextPage endCursor } nodes { author { __typename login } body createdAt } }
+  comments(first: 100) { pageInfo { hasNextPage endCursor } nodes { ...Said } }
   statusCheckRollup { contexts(first: 100) { ...Contexts } }
 }
 """
 
-_PULL_PARTS = REPO + _BRIEF + _CONTEXTS + _FULL
+_PULL_PARTS = REPO + _BRIEF + _CONTEXTS + _SAID + _FULL
 
 BASE = (
     REPO
@@ -89,15 +93,18 @@ query OpenPulls($owner: String!, $name: String!, $after: String) {
 """
 )
 
-COMMENTS = """
+COMMENTS = (
+    _SAID
+    + """
 query Comments($id: ID!, $after: String) {
   node(id: $id) {
     ... on PullRequest {
-      comments(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { author { __typename login } body createdAt } }
+      comments(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { ...Said } }
     }
   }
 }
 """
+)
 
 CHECKS = (
     REPO
@@ -225,6 +232,26 @@ def labels(names: list[str]) -> tuple[str, dict[str, str]]:
     document = f"query Labels($owner: String!, $name: String!, {declared}) {{ repository(owner: $owner, name: $name) {{ {fields} }} }}"
     return document, dict(zip(keys, names, strict=True))
 
+
+def histories(paths: list[str]) -> tuple[str, dict[str, str]]:
+    """A query for the newest commits that changed each of these paths, with everybody whom they name; and its paths by key."""
+    keys = [f"h{n}" for n in range(len(paths))]
+    declared = " ".join(f"${key}: String!" for key in keys)
+    fields = " ".join(f"{key}: history(first: 100, path: ${key}) {{ ...Hands }}" for key in keys)
+    opening = f"query Histories($owner: String!, $name: String!, $oid: GitObjectID!, {declared})"
+    document = f"{opening} {{ repository(owner: $owner, name: $name) {{ object(oid: $oid) {{ ... on Commit {{ {fields} }} }} }} }} {_HANDS}"
+    return document, dict(zip(keys, paths, strict=True))
+
+
+_HANDS = """
+fragment Hands on CommitHistoryConnection {
+  pageInfo { hasNextPage }
+  nodes {
+    oid authors(first: 20) { nodes { user { login } } } committer { user { login } }
+    associatedPullRequests(first: 10) { nodes { author { __typename login } mergedBy { __typename login } } }
+  }
+}
+"""
 
 CREATE_LABEL = """
 mutation CreateLabel($input: CreateLabelInput!) { createLabel(input: $input) { label { id } } }

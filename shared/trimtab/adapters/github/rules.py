@@ -36,6 +36,7 @@ class Read:
     gate_app: int | None
     """None = this deployment has no gate."""
     is_archived: bool
+    is_public: bool
     details: tuple[str, ...] = field(default=())
 
 
@@ -69,6 +70,7 @@ def rules_of(read: Read) -> ForgeRules:
         guards_our_branches=guards,
         voids_old_approvals=_voids_old_approvals(read),
         is_archived=read.is_archived,
+        is_public=read.is_public,
     )
 
 

@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from gitlab import Gitlab
 
-from trimtab.adapters.gitlab import files, merging, people, protection
+from trimtab.adapters.gitlab import files, hands, merging, people, protection
 from trimtab.adapters.gitlab.api import Api, Limited, Rejected
 from trimtab.adapters.gitlab.memory import Memory
 from trimtab.adapters.gitlab.protocol import (
     ApprovalRule,
     ApprovalSettings,
+    Branch,
     Car,
     MergeRequest,
     Note,
@@ -32,7 +33,7 @@ from trimtab.adapters.gitlab.protocol import (
 )
 from trimtab.adapters.gitlab.repo import Repo, optional, quoted
 from trimtab.adapters.gitlab.words import disarmed
-from trimtab.adapters.gitlab.writing import Change, commit_files
+from trimtab.adapters.gitlab.writing import Change, commit_files, delete_branch
 from trimtab.adapters.guarded_requests import TIMEOUT, session_for
 from trimtab.errors import BadInput, NotYet, Refused, Upstream
 from trimtab.records import (
@@ -211,6 +212,23 @@ class GitLabForge:
         commit = CommitSha(pipeline.sha)
         return QueueEntry(number=car.merge_request.iid, base=project.commit(commit).parent_ids[0], commit=commit)
 
+    def members(self, group: str) -> tuple[str, ...] | None:
+        """Logins of a group's own members; None = there is none of that path, or the token may not see it."""
+        return people.members(self.writer, self.memory, group)
+
+    def account(self, repo: str, login: str) -> Literal["active", "bot", "gone"] | None:
+        """How an account stands towards a project: active = a person who may push there."""
+        return people.account(self.repo(repo), login)
+
+    def touched_by(self, repo: str, branch: str, paths: Sequence[str], since: datetime) -> frozenset[str] | None:
+        """Usernames that pushed or merged a change of these files or folders to a branch since then, and whose request it was."""
+        return hands.touched_by(self.repo(repo), branch, self.base_head(repo, branch), paths, since)
+
+    def branches(self, repo: str, prefix: str) -> Mapping[str, CommitSha]:
+        """Branches whose names begin so, and their tips."""
+        found = self.writer.every(Branch, self.repo(repo).path("repository/branches"), search=f"^{prefix}")
+        return {branch.name: branch.commit.id for branch in found if branch.name.startswith(prefix)}
+
     # ── Rules ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def rules(self, repo: str, branch: str) -> ForgeRules:
         """What the project's own rules demand and allow, as far as our tokens are shown them."""
@@ -298,6 +316,10 @@ class GitLabForge:
         if found.head != head:
             raise NotYet(f"merge request {found.number}: GitLab has not taken in {head[:10]} yet")
         return found
+
+    def delete_branch(self, repo: str, branch: str, expected: CommitSha) -> bool:
+        """Delete a branch of ours if it is at that commit."""
+        return delete_branch(self.repo(repo), branch, expected)
 
     def edit_pull_request(self, repo: str, number: int, *, title: str, body: str) -> None:
         """Replace title and body."""

@@ -1,7 +1,11 @@
-"""Approvals as reviews, and logins as the numbers that GitLab wants."""
+"""Approvals as reviews, who is who and who is in a group, and logins as the numbers that GitLab wants."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
+from trimtab.adapters.gitlab.api import Api, Rejected
+from trimtab.adapters.gitlab.memory import Memory
 from trimtab.adapters.gitlab.protocol import (
     DEVELOPER,
     NO_COMMIT,
@@ -70,6 +74,33 @@ def _is_bot(repo: Repo, user: User) -> bool:
     return found is None or found.bot is not False
 
 
+def account(repo: Repo, login: str) -> Literal["active", "bot", "gone"] | None:
+    """Active = a person who may push here, for only their approval counts; whoever has no such access any more is gone."""
+    user = repo.memory.for_now(("user named", login.lower()), lambda: _named(repo, login))
+    if user is None or user.state != "active":
+        return "gone"
+    if _is_bot(repo, user):
+        return "bot"
+    read = functools.partial(repo.writer.find, Member, repo.path(f"members/all/{user.id}"))
+    member = repo.for_now("member", user.id, read=lambda: optional(read))
+    return "active" if _may_write(member) else "gone"
+
+
+def members(api: Api, memory: Memory, group: str) -> tuple[str, ...] | None:
+    """Logins of a group's own members, without those of the groups around it and below it."""
+
+    def read() -> tuple[str, ...] | None:
+        try:
+            found = api.every(User, f"/groups/{quoted(group)}/members")
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            return None
+        return tuple(sorted(user.username for user in found if user.state == "active" and not user.looks_like_bot))
+
+    return memory.for_now(("group", group.lower()), read)
+
+
 def reviewer_ids(repo: Repo, logins: Sequence[str]) -> list[int]:
     """Numbers of those whom GitLab knows; a group cannot be asked to review there."""
     return sorted(set(_ids(repo, logins)))
@@ -83,5 +114,10 @@ def _ids(repo: Repo, logins: Sequence[str]) -> Iterator[int]:
 
 
 def _user(repo: Repo, login: str) -> User | None:
+    user = _named(repo, login)
+    return user if user and user.state == "active" else None
+
+
+def _named(repo: Repo, login: str) -> User | None:
     users = repo.writer.get(list[User], f"/users?username={quoted(login)}")
-    return next((user for user in users if user.username.lower() == login.lower() and user.state == "active"), None)
+    return next((user for user in users if user.username.lower() == login.lower()), None)

@@ -47,6 +47,8 @@ def forge_rules(seen: Seen) -> ForgeRules:
         voids_old_approvals=seen.settings.voids_old_approvals if seen.settings else False,
         has_merge_queue=seen.project.merge_trains_enabled is True,
         is_archived=seen.project.archived,
+        # "internal" is everybody with an account there, and on gitlab.com anybody can have one.
+        is_public=seen.project.visibility != "private",
         details=tuple(_details(seen, here)),
     )
 

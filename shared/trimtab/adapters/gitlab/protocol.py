@@ -62,6 +62,7 @@ class Project(_Answer):
     id: int
     path_with_namespace: str
     archived: bool = False
+    visibility: str = ""
     merge_method: str = ""
     only_allow_merge_if_pipeline_succeeds: bool | None = None
     allow_merge_on_skipped_pipeline: bool | None = None
@@ -176,6 +177,7 @@ class MergeRequest(_Answer):
     state: str
     draft: bool = False
     author: User
+    merge_user: User | None = None
     source_branch: str
     target_branch: str
     sha: str | None = None
@@ -284,6 +286,7 @@ class Note(_Answer):
     author: User
     system: bool = False
     created_at: datetime
+    updated_at: datetime | None = None
 
 
 class RawIssue(_Answer):
@@ -312,11 +315,15 @@ class Push(_Answer):
     class Data(_Answer):
         """What moved."""
 
+        commit_from: str | None = None
         commit_to: str | None = None
+        ref: str | None = None
         ref_type: str | None = None
 
     project_id: int | None = None
     push_data: Data | None = None
+    author_username: str = ""
+    created_at: datetime | None = None
 
 
 class Car(_Answer):
@@ -394,7 +401,13 @@ def _claimed(name: str, login: str) -> str:
 
 def comment_of(note: Note) -> Comment:
     """A note in our words."""
-    return Comment(login=note.author.username, is_bot=note.author.looks_like_bot, text=as_sent(note.body), at=note.created_at)
+    return Comment(
+        login=note.author.username,
+        is_bot=note.author.looks_like_bot,
+        text=as_sent(note.body),
+        at=note.created_at,
+        edited_by="" if note.updated_at in (None, note.created_at) else None,
+    )
 
 
 def issue_of(issue: RawIssue) -> Issue:

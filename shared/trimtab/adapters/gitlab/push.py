@@ -1,4 +1,4 @@
-"""The one git push that we make: a branch moves from one commit to another, if and only if it is still at the first.
+"""The git pushes that we make: a branch moves from one commit to another, or goes, if and only if it is still at the first.
 
 GitLab's REST API cannot say "only if": git itself can. Both commits are on the server already, so the pack is empty and what travels is
 a line per branch. The protocol is git's own (pack-protocol and protocol-common in git's documentation); no I/O here.
@@ -23,6 +23,11 @@ def move(branch: str, old: CommitSha, new: CommitSha, *, staged: str) -> bytes:
     first = f"{old} {new} refs/heads/{branch}".encode() + b"\0" + _CAPABILITIES
     second = f"{new} {NOTHING} refs/heads/{staged}".encode()
     return _line(first) + _line(second) + _FLUSH + _EMPTY_PACK
+
+
+def delete(branch: str, old: CommitSha) -> bytes:
+    """Delete `branch`, if it is still at `old`; a push that only deletes carries no pack."""
+    return _line(f"{old} {NOTHING} refs/heads/{branch}".encode() + b"\0" + _CAPABILITIES) + _FLUSH
 
 
 def outcome(answer: bytes, branch: str) -> str | None:

@@ -16,6 +16,7 @@ from trimtab.adapters.gitlab.files import read_files, remember
 from trimtab.adapters.gitlab.merging import merge_changes
 from trimtab.adapters.gitlab.protocol import Comparison, Diff, RawCommit
 from trimtab.adapters.gitlab.repo import Repo
+from trimtab.adapters.localforge.forge import ours
 from trimtab.adapters.localforge.git import checked_path, checked_ref, checked_sha
 from trimtab.errors import Broken, Refused, Upstream
 from trimtab.records import CommitSha
@@ -55,6 +56,25 @@ def commit_files(repo: Repo, branch: str, expected: CommitSha | None, change: Ch
         return there
     # A branch without a commit of its own is nobody's work yet.
     return _replace(repo, branch, there, change) if there == (expected or change.parent) else None
+
+
+def delete_branch(repo: Repo, branch: str, expected: CommitSha) -> bool:
+    """As the port says; git compares, since GitLab's own call deletes whatever is there."""
+    checked_ref(ours(branch)), checked_sha(expected)
+    try:
+        body = push.delete(branch, expected)
+        refusal: str | None = push.outcome(repo.writer.push(repo.project.path_with_namespace, body, push.REQUEST), branch)
+    except Rejected as error:
+        refusal = f"{error.status} {error.text}"
+    except Upstream:
+        repo.memory.forget()
+        if repo.head(branch) == expected:
+            raise
+        return repo.head(branch) is None
+    repo.memory.forget()
+    if refusal is not None and repo.head(branch) == expected:
+        raise Refused(f"branch {branch}: GitLab does not let the writer delete it: {refusal}")
+    return refusal is None
 
 
 def _is_done(repo: Repo, head: CommitSha, change: Change) -> bool:

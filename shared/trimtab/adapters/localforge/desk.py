@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from trimtab.errors import Broken, Refused
 from trimtab.records import CommitSha, Json
@@ -142,6 +143,26 @@ class Desk:
             "protects_config": rules.protects_config,
         }
         replace(self.root / "rules.json", fact)
+
+    # ── People ───────────────────────────────────────────────────────────────────────────────────────────────────────
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Who is in which group."""
+        return {name: tuple(sorted(map(str, logins))) for name, logins in self._said("groups").items() if isinstance(logins, list)}
+
+    def accounts(self) -> dict[str, str]:
+        """What is said of accounts that are no active person's, by login in lower case."""
+        return {login.lower(): str(state) for login, state in self._said("accounts").items()}
+
+    def say(self, kind: Literal["groups", "accounts"], name: str, value: Any) -> None:
+        """Say who is in a group, or what an account is."""
+        said = read(self.root / "people.json") or {}
+        replace(self.root / "people.json", {**said, kind: {**self._said(kind), name: value}})
+
+    def _said(self, kind: str) -> Json:
+        said = (read(self.root / "people.json") or {}).get(kind, {})
+        if not isinstance(said, dict):
+            raise Broken(f"{self.root / 'people.json'}: {kind}: not a JSON object; restore it from a backup")
+        return said
 
     def _pull(self, number: int, part: str = "") -> Path:
         return self.root / "pulls" / f"{number:06d}{part}.json"

@@ -28,6 +28,9 @@ from trimtab.records import (
 
 TRAILER = "Trimtab-Pull-Request"
 """In every merge commit: what heals a pull request whose merge was not recorded."""
+OURS = "trimtab/"
+"""What our branches begin with."""
+ACCOUNTS: Mapping[str, Literal["active", "bot", "gone"]] = {"active": "active", "bot": "bot", "gone": "gone"}
 _TRIES = 8
 _Reason = Literal["head-moved", "base-moved", "conflict", "not-open", "not-allowed", "checks", "unknown"]
 
@@ -74,9 +77,9 @@ class LocalForge:
         return git.blob(entry.blob) if entry else None
 
     def read_files(self, repo: str, commit: CommitSha, paths: Sequence[str]) -> Mapping[str, bytes]:
-        """The regular files among these paths."""
+        """The regular files among these paths; none of a commit that is not there."""
         git = self.git(repo)
-        files = git.files(commit)
+        files = git.files(commit) if git.holds(commit) else {}
         return {path: git.blob(files[path].blob) for path in paths if path in files}
 
     def branch_head(self, repo: str, branch: str) -> CommitSha | None:
@@ -165,6 +168,7 @@ class LocalForge:
             protects_config=rules.protects_config,
             guards_our_branches=True,
             voids_old_approvals=True,
+            is_public=False,
             details=(f"checks: {', '.join(rules.required_checks) or 'none'}", f"reviews: {rules.required_reviews}"),
         )
 
@@ -179,6 +183,25 @@ class LocalForge:
             return None
         changed = git.changed(base, tree).items()
         return {_named(path, before, after): _bytes(git, after) for path, (before, after) in changed}
+
+    def members(self, group: str) -> tuple[str, ...] | None:
+        """Logins in a group that somebody made beside one of the repositories; None = there is none."""
+        found = [desk.groups().get(group) for desk in map(self.desk, self.repositories)]
+        return next((logins for logins in found if logins is not None), None)
+
+    def account(self, repo: str, login: str) -> Literal["active", "bot", "gone"] | None:
+        """Whoever has this disk is an active person here, unless it is said otherwise."""
+        said = self.desk(repo).accounts().get(login.lower(), "active")
+        return "bot" if login.endswith("[bot]") else ACCOUNTS.get(said)
+
+    def touched_by(self, repo: str, branch: str, paths: Sequence[str], since: datetime) -> frozenset[str] | None:
+        """Who wrote or merged a change of these files, as its commits say: on a disk of one's own nobody else vouches for them."""
+        self.base_head(repo, branch)
+        return self.git(repo).hands(branch, paths, since)
+
+    def branches(self, repo: str, prefix: str) -> Mapping[str, CommitSha]:
+        """Branches whose names begin so, and their tips."""
+        return self.git(repo).heads(prefix)
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def commit_files(
@@ -221,6 +244,10 @@ class LocalForge:
                 raise Refused(f"branch {head_ref!r} has no commit that {base_ref!r} lacks: there is nothing to pull")
             if desk.open(number, fact):
                 return self.pull_request(repo, number)
+
+    def delete_branch(self, repo: str, branch: str, expected: CommitSha) -> bool:
+        """Delete a branch of ours if it is at that commit."""
+        return self.git(repo).delete(ours(branch), expected)
 
     def edit_pull_request(self, repo: str, number: int, *, title: str, body: str) -> None:
         """Replace title and body."""
@@ -337,6 +364,13 @@ def _check(fact: Json) -> Check:
         conclusion=words.get(str(fact["conclusion"]), "pending"),
         summary=str(fact.get("summary", "")),
     )
+
+
+def ours(branch: str) -> str:
+    """The branch name, if it is one that only Trimtab uses. Raises Refused for any other."""
+    if not branch.startswith(OURS):
+        raise Refused(f"branch {branch[:60]!r}: only branches below {OURS} are deleted")
+    return branch
 
 
 def is_config(path: str) -> bool:

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -55,6 +55,20 @@ class Bare:
         lines = [line.split(" ", 1) for line in out.splitlines()]
         return next((CommitSha(sha) for sha, name in lines if name == f"refs/heads/{branch}"), None)
 
+    def heads(self, prefix: str) -> dict[str, CommitSha]:
+        """Branches whose names begin so, and their tips."""
+        out = self.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/").decode()
+        named = (line.removesuffix("\r").split(" refs/heads/", 1) for line in out.splitlines())
+        return {name: CommitSha(sha) for sha, name in named if name.startswith(prefix)}
+
+    def hands(self, branch: str, paths: Sequence[str], since: datetime) -> frozenset[str]:
+        """Who wrote or committed a change of these files or folders on a branch since then, and who merged one."""
+        wanted = [f"--since-as-filter={since.isoformat()}", "-z", "--format=%an%n%cn", f"refs/heads/{checked_ref(branch)}", "--", *paths]
+        # A merge is not in a file's own history where one side has the file as it is now; by its first parent it is.
+        written = self.run("log", "--full-history", *wanted)
+        merged = self.run("log", "--first-parent", "-m", *wanted)
+        return frozenset(name for name in (written + merged).decode(errors="replace").replace("\0", "\n").split("\n") if name)
+
     def default_branch(self) -> str:
         """The branch that HEAD names."""
         return self.run("symbolic-ref", "--short", "HEAD").decode().strip()
@@ -62,6 +76,10 @@ class Bare:
     def tree(self, commit: str) -> Mapping[str, Entry]:
         """Every blob, link and submodule of a commit or tree, by path."""
         return _tree(self, checked_sha(commit))
+
+    def holds(self, commit: str) -> bool:
+        """Is there such a commit? One that a push took away may have been collected since."""
+        return self._call("cat-file", "-e", f"{checked_sha(commit)}^{{commit}}").returncode == 0
 
     def blob(self, blob: str) -> bytes:
         """A blob's bytes."""
@@ -129,6 +147,15 @@ class Bare:
         if now == old:
             raise Upstream(f"{self.path.name}: branch {branch} could not be moved: {_first_line(done.stderr)}")
         return now == new
+
+    def delete(self, branch: str, old: str) -> bool:
+        """Delete a branch if it is still where it is thought to be; False = it is elsewhere, or gone."""
+        done = self._call("update-ref", "--no-deref", "-d", f"refs/heads/{checked_ref(branch)}", checked_sha(old))
+        if done.returncode == 0:
+            return True
+        if self.head(branch) == old:
+            raise Upstream(f"{self.path.name}: branch {branch} could not be deleted: {_first_line(done.stderr)}")
+        return False
 
     def _index_line(self, path: str, content: bytes, existing: Mapping[str, Entry]) -> bytes:
         entry = existing.get(checked_path(path))

@@ -1,6 +1,6 @@
 """What people do on a local forge: start a repository, push, review, merge by hand, set its rules; the page and the demo call these."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -68,6 +68,16 @@ def human_merge(forge: LocalForge, repo: str, number: int, *, login: str, at: da
     person = LocalForge(forge.repositories, login, forge.page)
     message = f"Merge pull request {number} from {pull.head_ref}\n\nMerged-By: {login}"
     return person.merge(repo, number, head=pull.head, base=pull.base, message=message, at=at)
+
+
+def set_group(forge: LocalForge, repo: str, group: str, logins: Sequence[str]) -> None:
+    """Say who is in a group, which owners.yaml may name."""
+    forge.desk(repo).say("groups", group, sorted(logins))
+
+
+def set_account(forge: LocalForge, repo: str, login: str, state: Literal["active", "bot", "gone"]) -> None:
+    """Say that an account is no person's, or that nobody has it any more."""
+    forge.desk(repo).say("accounts", login, state)
 
 
 def protect(forge: LocalForge, repo: str, rules: Rules) -> None:
