@@ -2,7 +2,6 @@
 
 import json
 import os
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from tests.judged_scenarios import SCENARIOS, scenario
 from tests.judgement import HEAD, NOW, proposal
 from trimtab.adapters.wording import load_wording
 from trimtab.lifecycle import State
-from trimtab.records import BudgetNotice
 from trimtab.render import slack
 
 GOLDEN = Path(__file__).parent / "slack_card"
@@ -47,22 +45,6 @@ def test_a_card_after_the_question_reads_as_it_was_approved(state: State) -> Non
     blocks = slack.card(made, whole.cluster, verdict, state=state, head=HEAD, wording=load_wording(), url=URL, ended=ENDS.get(state, ""))
 
     compare(f"state-{state}", blocks)
-
-
-def test_an_alert_reads_as_it_was_approved() -> None:
-    notice = BudgetNotice(
-        source="aws", budget="123456789012/ml", name="ml", period="", kind="forecast", threshold=Decimal("0.8"), amount=Decimal("11873.02"),
-        budgeted=Decimal(12000), currency=None, raw="AWS Budget Notification",
-    )  # fmt: skip
-
-    blocks, _ = slack.alert_card(
-        notice,
-        causes=("namespace train on ml-dev: 5,021.10 USD", "idle nodes of gpu-train: 2,210.00 USD"),
-        fixes=(("gpu-train: 3,105.42 USD a month waits for an approval", URL),),
-        wording=load_wording(),
-    )
-
-    compare("alert", blocks)
 
 
 def test_the_evidence_in_the_thread_reads_as_it_was_approved() -> None:

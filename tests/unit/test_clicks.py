@@ -63,6 +63,21 @@ def test_a_command_without_a_word_is_status() -> None:
     assert found.name == "status"
 
 
+@pytest.mark.parametrize("word", ["resume", "approve prop-1", "STOPP", "\u0000"])
+def test_a_word_that_is_no_command_asks_for_help_and_for_nothing_else(word: str) -> None:
+    found = parse_slack(form(command="/trimtab", text=word, user_id="U1", channel_id="C1"))
+
+    assert isinstance(found, Command)
+    assert (found.name, found.reason) == ("help", word.split(" ", maxsplit=1)[0])
+
+
+def test_an_adjustment_carries_the_value_and_no_reason() -> None:
+    option = {"value": f"prop-1 {HEAD} 5"}
+    click = parse_click(clicked(actions=[{"type": "static_select", "action_id": "adjust", "selected_option": option}]))
+
+    assert (click.action, click.head, click.value, click.reason) == ("adjust", HEAD, "5", "")
+
+
 def test_a_command_is_no_click() -> None:
     with pytest.raises(BadInput, match="not a click"):
         parse_click(recorded("slack_command"))
@@ -83,7 +98,6 @@ def test_a_command_is_no_click() -> None:
         (clicked(container={"channel_id": "C1"}), "container.message_ts"),
         (form(payload="[]"), "payload"),
         (form(payload="{"), "payload"),
-        (form(command="/trimtab", text="resume", user_id="U1", channel_id="C1"), "status or stop"),
         (form(command="/trimtab", text="stop", channel_id="C1"), "user_id"),
     ],
 )

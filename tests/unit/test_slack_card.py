@@ -2,19 +2,21 @@
 
 import json
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.judgement import HEAD, NOW, RULES, cluster, edit, evidence, facts, finding, governance, pool, proposal
+from tests.judgement import CONFIG, HEAD, NOW, POLICY, RULES, cluster, edit, evidence, facts, finding, governance, pool, proposal
 from trimtab.adapters.wording import load_wording
 from trimtab.lifecycle import State
 from trimtab.policy.judge import judge
-from trimtab.records import BudgetNotice, Facts, FieldChange, Json, Stage
-from trimtab.render import slack
+from trimtab.records import Facts, FieldChange, Json, Stage
+from trimtab.render import pull_request, slack
+from trimtab.render.blocks import MOST_BLOCKS
 
 WORDING = load_wording()
+ASKING = POLICY.replace(b"rules: []", b"rules:\n  - {name: a-person, when: [{fact: change.field, is: count}], tier: one-approval}")
+TWO_PEOPLE = ASKING.replace(b"one-approval", b"two-approvals")
 URL = "https://forge.example/gitops/7"
 
 
@@ -133,7 +135,7 @@ HUGE = facts(
     ],
 )
 def test_slacks_limits_hold(blocks: list[Json]) -> None:
-    assert len(blocks) <= slack.MOST_BLOCKS
+    assert len(blocks) <= MOST_BLOCKS
     for block in blocks:
         assert block["type"] in {"header", "section", "rich_text", "actions", "context"}
     for part in walk(blocks):
@@ -158,46 +160,25 @@ def test_the_evidence_is_drawn_in_the_thread() -> None:
     assert "CPU decides the size" in said(blocks)
 
 
-NOTICE = BudgetNotice(
-    source="gcp", budget="b-1", name="ml", period="2026-11-01T08:00:00Z", kind="actual", threshold=Decimal("0.9"),
-    amount=Decimal("9120.55"), budgeted=Decimal(10000), currency="USD", raw="{}",
-)  # fmt: skip
-
-
-def test_an_alert_names_cause_and_fix() -> None:
-    blocks, text = slack.alert_card(
-        NOTICE, causes=("namespace train: 5,021.10 USD",), fixes=("gpu-train: 1,200 USD a month waits",), wording=WORDING
-    )
-
-    assert text == "Budget ml has passed 90% of its amount. Spent: 9,120.55 USD of 10,000.00 USD."
-    assert "namespace train" in said(blocks)
-    assert "gpu-train" in said(blocks)
-
-
-def test_an_alert_without_cause_or_fix_says_so() -> None:
-    blocks, _ = slack.alert_card(NOTICE, causes=(), fixes=(), wording=WORDING)
-
-    assert "Not known: no cost has been attributed" in said(blocks)
-    assert "Nothing is proposed right now." in said(blocks)
-
-
-def test_an_alert_that_could_not_be_read_shows_its_own_words() -> None:
-    unread = replace(NOTICE, amount=None, threshold=None, raw="Your budget <!channel> is over")
-
-    blocks, text = slack.alert_card(unread, causes=(), fixes=(), wording=WORDING)
-
-    assert text.startswith("Budget ml has passed a threshold.")
-    assert "Your budget \\\\x3c\\\\x21channel\\\\x3e is over" in said(blocks)
-
-
-@pytest.mark.parametrize(
-    ("kind", "start"), [("forecast", "Budget ml is forecast to pass 90%"), ("anomaly", "Unusual cost: ml. Spent 9,120.55 USD")]
-)
-def test_each_kind_of_notice_has_its_words(kind: Any, start: str) -> None:
-    _, text = slack.alert_card(replace(NOTICE, kind=kind), causes=(), fixes=(), wording=WORDING)
-
-    assert text.startswith(start)
-
-
 def test_a_digest_counts_what_it_leaves_out() -> None:
     assert "and 3 more" in said(slack.digest("15 proposals", [f"line {index}" for index in range(15)], NOW))
+
+
+@pytest.mark.parametrize("gate", ["forge", "slack", "both"])
+@pytest.mark.parametrize("policy", [POLICY, ASKING, TWO_PEOPLE])
+def test_where_there_is_no_slack_a_pull_request_speaks_of_no_card_and_no_button(gate: str, policy: bytes) -> None:
+    """Whoever is told to press a button that is not there waits for good."""
+    rules = governance(CONFIG + f"gates: [{{path: 'clusters/**', gate: {gate}}}]\n".encode(), policy)
+    whole = facts()
+
+    text = pull_request.body(proposal(whole), whole.cluster, judge(whole, rules, NOW), rules, NOW, wording=WORDING, has_card=False)
+
+    assert "card" not in text
+    assert "press" not in text.lower()
+
+
+def test_a_card_whose_gate_is_the_forge_links_there_and_says_why() -> None:
+    blocks = card(facts(forge_rules=replace(RULES, requires_review=True), highest_stage=Stage.APPROVE))
+
+    assert "Review it on the forge" in said(blocks)
+    assert "It is approved with a review on the forge, not here, because this repo's rules or its config ask for one." in said(blocks)

@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 
+from trimtab.adapters.slack.client import SlackChat
 from trimtab.demo.slack_blocks import problems
 from trimtab.demo.slack_workspace import SlackWorkspace
-from trimtab.errors import BadInput
+from trimtab.errors import BadInput, Upstream
 from trimtab.ports import MessageRef
+from trimtab.records import Json
 from trimtab.sources.clicks import Command, parse_click, parse_slack
 from trimtab.sources.senders import verify
 
 SECRET = "s" * 32
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
+BLOCK: Json = {"type": "section", "text": {"type": "plain_text", "text": "x"}}
 HEAD = "3f1c9d2e5b7a8c4d6e0f1a2b3c4d5e6f7a8b9c0d"
 
 
@@ -175,6 +178,56 @@ def test_a_card_at_every_limit_is_accepted() -> None:
     ]
 
     assert problems([*card, *[{"type": "divider"}] * 45], "text") == []
+
+
+@pytest.mark.parametrize(
+    ("block", "named"),
+    [
+        ({"type": "rich_text", "elements": [{"type": "section"}]}, "elements[0].type: not a part"),
+        ({"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": []}]}, "elements[0].elements: required"),
+        ({"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "mrkdwn", "text": "*x*"}]}]}, "'mrkdwn'"),
+        ({"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": ""}]}]}, "text: required"),
+        (
+            {
+                "type": "rich_text",
+                "elements": [{"type": "rich_text_list", "style": "dash", "elements": [{"type": "rich_text_section", "elements": []}]}],
+            },
+            "style: bullet or ordered",
+        ),
+        (
+            actions(
+                button(
+                    confirm={"title": plain("t"), "text": {"type": "mrkdwn", "text": "sure?"}, "confirm": plain("y"), "deny": plain("n")}
+                )
+            ),
+            "confirm.text: expected a text object",
+        ),
+        (actions(select("too-risky", "too-risky")), "twice"),
+        (actions({**select("too-risky"), "options": [{"text": {"type": "mrkdwn", "text": "*x*"}, "value": "x"}]}), "options[0].text"),
+    ],
+)
+def test_what_slack_refuses_in_the_parts_of_a_block_is_refused_here_too(block: dict[str, Any], named: str) -> None:
+    assert any(named in problem for problem in problems([block], "text"))
+
+
+def test_a_busy_workspace_answers_429_and_keeps_nothing(tmp_path: Path) -> None:
+    """The real client raises what makes a queue deliver again; after that the message is there once."""
+    workspace = SlackWorkspace(tmp_path, token="xoxb-test", signing_secret=SECRET)
+    calls: list[str] = []
+
+    def is_busy(method: str) -> bool:
+        calls.append(method)
+        return len(calls) == 1
+
+    with workspace.running(is_busy=is_busy) as url:
+        chat = SlackChat.at(url, "xoxb-test")
+        with pytest.raises(Upstream, match="too many calls; again after 1 s"):
+            chat.post("C1", [BLOCK], "x", "nonce-1")
+        nothing = chat.find("C1", "nonce-1")
+        chat.post("C1", [BLOCK], "x", "nonce-1")
+
+    assert nothing is None
+    assert len(workspace.messages("C1")) == 1
 
 
 PROGRAM = """

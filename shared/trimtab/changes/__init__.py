@@ -1,5 +1,6 @@
 """Finding → Proposal; edits that keep every other byte of a file."""
 
+from trimtab.changes.adjust import at_value, lies_between, values_between
 from trimtab.changes.by_hand import edit_by_hand, edit_in_files
 from trimtab.changes.kustomize import is_kustomization
 from trimtab.changes.layouts import KNOWN, TERRAFORM, is_covered, is_editable
@@ -12,6 +13,7 @@ __all__ = [
     "TERRAFORM",
     "Files",
     "Step",
+    "at_value",
     "branch_name",
     "commit_message",
     "commit_message_of_group",
@@ -26,6 +28,8 @@ __all__ = [
     "is_editable",
     "is_kustomization",
     "layout_of",
+    "lies_between",
     "plan_edit",
     "plan_edits",
+    "values_between",
 ]

@@ -34,7 +34,7 @@ from trimtab.flow.governance import home_governance
 from trimtab.flow.life import STREAMS, Life, fold
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
-from trimtab.records import Json, Tier
+from trimtab.records import Json, Person, Tier
 from trimtab.settings import Settings, local_path
 from trimtab.sources.senders import Request, sign_github
 
@@ -168,12 +168,12 @@ def _passed() -> int:
 def clock(now: datetime) -> Iterator[None]:
     """Every entry point called inside runs at this time."""
     os.environ["TRIMTAB_CLOCK"] = now.isoformat()
-    wiring.ports.cache_clear()
+    wiring.forget_ports()
     try:
         yield
     finally:
         os.environ.pop("TRIMTAB_CLOCK", None)
-        wiring.ports.cache_clear()
+        wiring.forget_ports()
 
 
 def _usage_lands(scene: Scene) -> None:
@@ -299,10 +299,11 @@ def _reject_in_slack(scene: Scene) -> None:
 def _click(scene: Scene, action: str, person: str, *, reason: str = "") -> None:
     """A person whom the policy lets decide presses a button on the first card that waits for exactly one such person."""
     known = lives(wiring.ports())
-    if not any(_decided(life, person) for life in known):
-        card = next((life.card for life in known if _waits_for(life, person)), None)
+    who = _person(person)
+    if not any(_decided(life, who.id) for life in known):
+        card = next((life.card for life in known if _waits_for(life, who.id)), None)
         if card is not None:
-            request = scene.world.slack.click(card, action, user=slack_user(person), at=scene.now, reason=reason)
+            request = scene.world.slack.click(card, action, user=who.slack, at=scene.now, reason=reason)
             _expect_200(cloud.send(request, "gcp"))
     cloud.drain()
 
@@ -341,7 +342,11 @@ def _report(scene: Scene) -> None:
 
 def slack_user(person: str) -> str:
     """The Slack id that owners.yaml gives a person."""
-    return next(known.slack for known in home_governance(wiring.ports()).people if known.id == person)
+    return _person(person).slack
+
+
+def _person(name: str) -> Person:
+    return next(known for known in home_governance(wiring.ports()).people if known.called == name)
 
 
 def lives(ports: Ports) -> list[Life]:

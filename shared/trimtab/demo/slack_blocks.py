@@ -71,6 +71,44 @@ def _image(block: Mapping[str, Any], place: str) -> Iterator[str]:
 def _rich_text(block: Mapping[str, Any], place: str) -> Iterator[str]:
     if not isinstance(block.get("elements"), list):
         yield f"{place}.elements: required"
+        return
+    for number, part in enumerate(block["elements"]):
+        yield from _rich_part(part, f"{place}.elements[{number}]")
+
+
+_PARTS = {
+    "rich_text_section": ("text", "link", "emoji", "user", "usergroup", "channel", "broadcast", "date", "color"),
+    "rich_text_preformatted": ("text", "link"),
+    "rich_text_quote": ("text", "link", "emoji", "user", "usergroup", "channel", "broadcast", "date", "color"),
+    "rich_text_list": ("rich_text_section",),
+}
+"""What may stand in each part of a rich text."""
+
+
+def _rich_part(part: Any, place: str) -> Iterator[str]:
+    inside = _PARTS.get(str(part.get("type"))) if isinstance(part, dict) else None
+    if inside is None:
+        yield f"{place}.type: not a part of a rich text"
+        return
+    if part["type"] == "rich_text_list" and part.get("style") not in ("bullet", "ordered"):
+        yield f"{place}.style: bullet or ordered"
+    if not isinstance(part.get("elements"), list) or not part["elements"]:
+        yield f"{place}.elements: required"
+        return
+    for number, element in enumerate(part["elements"]):
+        yield from _rich_element(element, f"{place}.elements[{number}]", inside)
+
+
+def _rich_element(element: Any, place: str, inside: tuple[str, ...]) -> Iterator[str]:
+    kind = element.get("type") if isinstance(element, dict) else None
+    if kind not in inside:
+        yield f"{place}.type: {kind!r} is none of {', '.join(inside)}"
+    elif kind == "rich_text_section":
+        yield from _rich_part(element, place)
+    elif kind == "text":
+        yield from _length(element.get("text"), f"{place}.text", LONGEST_MESSAGE)
+    elif kind == "link":
+        yield from _length(element.get("url"), f"{place}.url", 3000)
 
 
 def _divider(block: Mapping[str, Any], place: str) -> Iterator[str]:
@@ -112,6 +150,8 @@ def _select(element: Mapping[str, Any], place: str) -> Iterator[str]:
     if element.get("placeholder") is not None:
         yield from _text(element["placeholder"], f"{place}.placeholder", 150, plain=True)
     yield from _each(element.get("options"), f"{place}.options", 100, _option)
+    values = [option.get("value") for option in element.get("options") or [] if isinstance(option, dict)]
+    yield from (f"{place}.options: value {value!r} twice" for value in sorted({str(value) for value in values if values.count(value) > 1}))
 
 
 def _overflow(element: Mapping[str, Any], place: str) -> Iterator[str]:
@@ -130,7 +170,7 @@ def _option(option: Any, place: str) -> Iterator[str]:
     if not isinstance(option, dict):
         yield f"{place}: expected an object"
         return
-    yield from _text(option.get("text"), f"{place}.text", 75)
+    yield from _text(option.get("text"), f"{place}.text", 75, plain=True)
     yield from _length(option.get("value"), f"{place}.value", 150)
 
 
@@ -139,7 +179,9 @@ def _confirm(confirm: Any, place: str) -> Iterator[str]:
         yield f"{place}: expected an object"
         return
     for name, limit in (("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)):
-        yield from _text(confirm.get(name), f"{place}.{name}", limit, plain=name != "text")
+        yield from _text(confirm.get(name), f"{place}.{name}", limit, plain=True)
+    if confirm.get("style", "primary") not in ("primary", "danger"):
+        yield f"{place}.style: primary or danger"
 
 
 def _each(values: Any, place: str, most: int, check: Callable[[Any, str], Iterator[str]]) -> Iterator[str]:

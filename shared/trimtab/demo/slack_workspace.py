@@ -18,11 +18,10 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from trimtab.demo.slack_blocks import problems
+from trimtab.demo.slack_people import BOT_USER, TEAM, People
 from trimtab.errors import BadInput
 from trimtab.sources.senders import Request, sign_slack
 
-TEAM = "T0TRIMTAB"
-BOT_USER = "U0TRIMTAB"
 BOT = "B0TRIMTAB"
 _CHANNEL_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 Message = dict[str, Any]
@@ -56,11 +55,18 @@ class SlackWorkspace:
     root: Path
     token: str
     signing_secret: str
+    scopes: frozenset[str] = frozenset({"users:read", "users:read.email", "usergroups:read", "im:write"})
+    """What the app may read about people."""
+
+    @property
+    def people(self) -> People:
+        """Who is in it."""
+        return People(self.root / "people.json")
 
     @contextmanager
-    def running(self, port: int = 0) -> Iterator[str]:
-        """Serve the Web API on 127.0.0.1; the base URL."""
-        server = ThreadingHTTPServer(("127.0.0.1", port), _served_by(self))
+    def running(self, port: int = 0, *, is_busy: Callable[[str], bool] = lambda _method: False) -> Iterator[str]:
+        """Serve the Web API on 127.0.0.1; the base URL. A call of a method that is busy is answered with 429, and does nothing."""
+        server = ThreadingHTTPServer(("127.0.0.1", port), _served_by(self, is_busy))
         server.daemon_threads = True
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
@@ -189,6 +195,46 @@ class SlackWorkspace:
             raise _Refused("thread_not_found")
         return _page(thread, arguments)
 
+    def user_info(self, arguments: Mapping[str, Any]) -> Answer:
+        """users.info."""
+        self._need("users:read")
+        user = self.people.find(str(arguments.get("user", "")))
+        if user is None:
+            raise _Refused("user_not_found")
+        return {"user": self._shown(user)}
+
+    def user_by_email(self, arguments: Mapping[str, Any]) -> Answer:
+        """users.lookupByEmail."""
+        self._need("users:read.email")
+        user = self.people.of_email(str(arguments.get("email", "")))
+        if user is None:
+            raise _Refused("users_not_found")
+        return {"user": self._shown(user)}
+
+    def open_direct(self, arguments: Mapping[str, Any]) -> Answer:
+        """conversations.open with one person."""
+        self._need("im:write")
+        user = self.people.find(str(arguments.get("users", "")))
+        if user is None:
+            raise _Refused("user_not_found")
+        return {"channel": {"id": f"D{str(user['id'])[1:]}"}}
+
+    def group_users(self, arguments: Mapping[str, Any]) -> Answer:
+        """usergroups.users.list."""
+        self._need("usergroups:read")
+        users = self.people.in_group(str(arguments.get("usergroup", "")))
+        if users is None:
+            raise _Refused("no_such_subteam")
+        return {"users": users}
+
+    def _shown(self, user: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An address is shown to whoever may look people up by it."""
+        return user if "users:read.email" in self.scopes else {**user, "profile": {}}
+
+    def _need(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise _Refused("missing_scope")
+
     def _kept(self, channel: str, arguments: Mapping[str, Any], kind: str) -> Message:
         message: Message = {"type": "message", "user": BOT_USER, "bot_id": BOT} | _content(arguments)
         if arguments.get("thread_ts"):
@@ -218,7 +264,11 @@ _METHODS: Mapping[str, Callable[[SlackWorkspace, Mapping[str, Any]], Answer]] = 
     "chat.postEphemeral": SlackWorkspace.post_ephemeral,
     "chat.update": SlackWorkspace.update,
     "conversations.history": SlackWorkspace.history,
+    "conversations.open": SlackWorkspace.open_direct,
     "conversations.replies": SlackWorkspace.replies,
+    "usergroups.users.list": SlackWorkspace.group_users,
+    "users.info": SlackWorkspace.user_info,
+    "users.lookupByEmail": SlackWorkspace.user_by_email,
 }
 
 
@@ -268,7 +318,11 @@ def _write(path: Path, message: Message) -> None:
     aside.replace(path)
 
 
-def _served_by(workspace: SlackWorkspace) -> type[BaseHTTPRequestHandler]:
+RETRY_AFTER = 1
+"""Seconds: about one message a second is what Slack takes in a channel."""
+
+
+def _served_by(workspace: SlackWorkspace, is_busy: Callable[[str], bool]) -> type[BaseHTTPRequestHandler]:
     """The HTTP face of a workspace."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -279,9 +333,14 @@ def _served_by(workspace: SlackWorkspace) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             token = self.headers.get("authorization", "").removeprefix("Bearer ").strip()
-            answer = workspace.answer(self.path.rsplit("/", 1)[-1], token, _arguments(self.headers.get("content-type", ""), body))
+            method = self.path.rsplit("/", 1)[-1]
+            busy = is_busy(method)
+            arguments = _arguments(self.headers.get("content-type", ""), body)
+            answer = {"ok": False, "error": "ratelimited"} if busy else workspace.answer(method, token, arguments)
             content = json.dumps(answer).encode()
-            self.send_response(200)
+            self.send_response(429 if busy else 200)
+            if busy:
+                self.send_header("retry-after", str(RETRY_AFTER))
             self.send_header("content-type", "application/json; charset=utf-8")
             self.send_header("content-length", str(len(content)))
             self.end_headers()

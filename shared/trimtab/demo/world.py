@@ -66,13 +66,13 @@ def running(settings: Settings) -> Iterator[World]:
             "TRIMTAB_METRICS_URL": f"{base}/prometheus/{{cluster_uid}}",
             "TRIMTAB_SLACK_URL": slack_url,
         }
-        wiring.ports.cache_clear()
+        wiring.forget_ports()
         try:
             yield World(root=root, slack=slack)
         finally:
             os.environ.clear()
             os.environ |= before
-            wiring.ports.cache_clear()
+            wiring.forget_ports()
             server.shutdown()
             server.server_close()
 

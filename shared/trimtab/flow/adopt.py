@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from trimtab.analysis.rightsize import fingerprint
-from trimtab.flow.cards import tell
+from trimtab.flow.adjusting import as_asked_for, outlives
+from trimtab.flow.cards import NotTold, retire
 from trimtab.flow.effects import carry_on, catch_up, owes_close
 from trimtab.flow.facts import pool_of
 from trimtab.flow.groups import turned_down
-from trimtab.flow.life import STREAMS, Journal, Life, fold, lives, remember, stream_of, until_settled
+from trimtab.flow.life import STREAMS, Journal, Life, Retired, fold, lives, remember, stream_of, until_settled
 from trimtab.flow.notes import say_once
 from trimtab.lifecycle import Event, State, is_over
 from trimtab.ports import Ports
@@ -27,14 +28,14 @@ REPLACEABLE = (State.PLANNED, State.OPEN, State.AWAITING, State.APPROVED, State.
 def adopt(journal: Journal, proposal: Proposal, ports: Ports, now: datetime) -> str:
     """Make the newest evidence the stream's plan, where it may be; else the sentence that says why its wish is left alone."""
     life = journal.life
-    proposal = replace(proposal, fingerprint=familiar(life, proposal))
+    proposal = as_asked_for(life, replace(proposal, fingerprint=familiar(life, proposal)), ports)
     refusal = remembered(life, proposal, now)
     if refusal:
         return refusal
     if needs_plan(life, proposal):
         # The card of what ended says so before a new one is posted.
-        tell(journal, ports)
-        begin(journal, proposal, now)
+        retired = retire(journal, ports)
+        begin(journal, proposal, now, retired)
     elif life.proposal is not None and not is_over(life.state) and proposal.valid_at > life.proposal.valid_at:
         renew(journal, proposal, now)
     return ""
@@ -73,12 +74,22 @@ def needs_plan(life: Life, proposal: Proposal) -> bool:
     return (proposal.fingerprint, proposal.edit) != (current.fingerprint, current.edit)
 
 
-def begin(journal: Journal, proposal: Proposal, now: datetime) -> None:
+def begin(journal: Journal, proposal: Proposal, now: datetime, retired: tuple[Retired, ...] = ()) -> None:
     """Write the planned entry: a new generation after the last one ended, else a new plan for the same pull request."""
     life = journal.life
+    wish = outlives(life)
+    wish = wish if wish and wish.fingerprint == proposal.fingerprint and wish.by in proposal.requested_by else None
     if not is_over(life.state):
         fresh = replace(proposal, generation=life.generation)
-        journal.move(Event.REPLANNED, f"newer evidence: {_in_words(fresh)}", proposal=fresh, planned_at=now, approvals=(), verdict=None)
+        journal.move(
+            Event.REPLANNED,
+            f"newer evidence: {_in_words(fresh)}",
+            proposal=fresh,
+            planned_at=now,
+            approvals=(),
+            verdict=None,
+            adjusted=wish,
+        )
         return
     fresh = replace(proposal, generation=life.generation + 1)
     # What is remembered and what we put on the branch outlive a generation; all else begins anew.
@@ -89,6 +100,10 @@ def begin(journal: Journal, proposal: Proposal, now: datetime) -> None:
         memory=life.memory,
         branch_head=life.branch_head,
         answered=life.answered,
+        retired=retired,
+        # Of a card that may have been posted and was never seen: it becomes this generation's.
+        card_intent=life.card_intent,
+        adjusted=wish,
     )
     journal.begin(Event.PLANNED, f"{fresh.finding.rule}: {_in_words(fresh)}", born)
 
@@ -112,8 +127,10 @@ def _in_words(proposal: Proposal) -> str:
 
 
 # ── what is no longer found ──────────────────────────────────────────────────────────────────────────────────────────
-def supersede_vanished(findings: Sequence[Finding], refusals: Sequence[Refusal], end: datetime, ports: Ports, now: datetime) -> None:
-    """End what an older run proposed and the evidence until `end` no longer asks for."""
+def supersede_vanished(
+    findings: Sequence[Finding], refusals: Sequence[Refusal], end: datetime, ports: Ports, now: datetime, untold: list[str]
+) -> None:
+    """End what an older run proposed and the evidence until `end` no longer asks for; what Slack did not hear of is added to `untold`."""
     found, judged = looked_at(findings, refusals)
     for stream, entry in sorted(ports.ledger.heads(STREAMS).items()):
         life = fold(entry)
@@ -124,11 +141,17 @@ def supersede_vanished(findings: Sequence[Finding], refusals: Sequence[Refusal],
         subjects = [part.finding.subject for part in proposal.parts]
         is_vanished = all(_is_gone(subject, found, judged) for subject in subjects)
         if (life.state in REPLACEABLE and is_vanished) or owes_close(life):
-            _supersede(ProposalId(stream.removeprefix(STREAMS)), end, ports, now)
+            _supersede(ProposalId(stream.removeprefix(STREAMS)), end, ports, now, untold)
 
 
 def supersede_stuck(
-    groups: Collection[ProposalId], findings: Sequence[Finding], refusals: Sequence[Refusal], end: datetime, ports: Ports, now: datetime
+    groups: Collection[ProposalId],
+    findings: Sequence[Finding],
+    refusals: Sequence[Refusal],
+    end: datetime,
+    ports: Ports,
+    now: datetime,
+    untold: list[str],
 ) -> None:
     """End groups that nobody could plan again without what is no longer found: none of it may merge."""
     found, judged = looked_at(findings, refusals)
@@ -136,7 +159,7 @@ def supersede_stuck(
         life = fold(ports.ledger.head(stream_of(group)))
         is_older = life.state in REPLACEABLE and life.planned().valid_at < end
         if is_older and any(_is_gone(part.finding.subject, found, judged) for part in life.planned().parts):
-            _supersede(group, end, ports, now)
+            _supersede(group, end, ports, now, untold)
 
 
 def _is_gone(subject: Subject, found: Collection[Subject], judged: Collection[tuple[str, str, str]]) -> bool:
@@ -153,7 +176,7 @@ def looked_at(findings: Sequence[Finding], refusals: Sequence[Refusal]) -> tuple
     return found, judged
 
 
-def _supersede(proposal: ProposalId, end: datetime, ports: Ports, now: datetime) -> None:
+def _supersede(proposal: ProposalId, end: datetime, ports: Ports, now: datetime, untold: list[str]) -> None:
     """The record first, then pull request and card; what a person has taken over meanwhile is left alone."""
 
     def step() -> str:
@@ -170,7 +193,10 @@ def _supersede(proposal: ProposalId, end: datetime, ports: Ports, now: datetime)
         carry_on(journal, ports, now)
         return journal.life.state
 
-    until_settled(step)
+    try:
+        until_settled(step)
+    except NotTold as error:
+        untold.append(f"{proposal}: {error}")
 
 
 def point_to_successors(opened: Sequence[ProposalId], ports: Ports, now: datetime) -> None:

@@ -60,14 +60,17 @@ def body(
     wording: Wording,
     delivery: str = "",
     plan: str = "",
+    has_card: bool = True,
 ) -> str:
     """The text of the pull request, as of `now`, at most `LONGEST` characters.
+
+    Where it has no card in Slack, nothing in it speaks of one.
 
     `delivery` is the layout's word for what applies a merge ("" = not known, and said so); `plan` a sentence on what the repo's own
     plan said of this very commit ("" = nothing was read).
     """
     proposal = plain(proposal)
-    values = view(proposal, cluster, verdict) | {"strong": Ours("**"), "delivery": Ours(delivery)}
+    values = view(proposal, cluster, verdict) | {"strong": Ours("**"), "delivery": Ours(delivery), "has_card": has_card}
     phrases = phrases_of(proposal, cluster, verdict, wording, is_markdown=True)
     whole = values | {
         "summary": Ours(wording.markdown("summary.j2", values)),

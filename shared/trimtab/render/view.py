@@ -55,7 +55,7 @@ _MOST_TELLING = (
 )
 """Which of the lines that ask for a person say it best; the rest stands in the list of all rules."""
 MOST_PEOPLE = 8
-_HOUSEKEEPING = {"pull-request", "merge-exact", "base-unmoved", "approvals", "forge-review"}
+_HOUSEKEEPING = {"pull-request", "merge-exact", "base-unmoved", "approvals", "forge-review", "owner-approval"}
 """What Trimtab sees to by itself, or what its own sentence already says."""
 
 
@@ -132,6 +132,9 @@ def view(proposal: Proposal, cluster: Cluster | None, verdict: Verdict) -> dict[
         "people": list(verdict.approvers[:MOST_PEOPLE]),
         "people_more": max(0, len(verdict.approvers) - MOST_PEOPLE),
         "asks": asks(verdict),
+        "owner": _owner(verdict),
+        "given": _given(verdict),
+        "uncounted": [Sentence(line.saw) for line in verdict.lines if line.rule == "approval-void"],
         "alarm": next((line for line in unheld(verdict, "needs-person") if line.rule == "plan-outcome"), None),
         "waits": [line for line in _once(unheld(verdict, "waits")) if line.rule not in _HOUSEKEEPING],
         "blocks": [line for line in _once(unheld(verdict, "blocks")) if line.rule not in {"report-only", *_HOUSEKEEPING}],
@@ -175,6 +178,18 @@ def saving_of(proposal: Proposal) -> Money:
 def _once(lines: list[VerdictLine]) -> list[VerdictLine]:
     """The first line of every rule: of several changes that wait for the same, one says it."""
     return list({line.rule: line for line in reversed(lines)}.values())[::-1]
+
+
+def _given(verdict: Verdict) -> Sentence | None:
+    """Who has said yes so far; None = nobody."""
+    said = next((line.saw for line in verdict.lines if line.rule == "approvals"), "")
+    return Sentence(said) if said.endswith(")") else None
+
+
+def _owner(verdict: Verdict) -> str | None:
+    """Whose yes must be among them, where that is not said by who may approve at all; None = nobody's in particular."""
+    wanted = next((line.wanted for line in verdict.lines if line.rule == "owner-approval"), "")
+    return wanted if wanted and wanted != f"one approval by: {', '.join(sorted(verdict.approvers))}" else None
 
 
 def unheld(verdict: Verdict, effect: str) -> list[VerdictLine]:

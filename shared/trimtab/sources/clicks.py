@@ -1,7 +1,8 @@
 """Slack's interactive payloads and slash commands → what a person wants.
 
 A card's button has the action's name as `action_id` and "<proposal> <head>" as value; an option of the reject select has
-"<proposal> <head> <reason>". Nothing else that the payload says about the message counts: whoever can post can say anything there.
+"<proposal> <head> <reason>", one of the adjust select "<proposal> <head> <value>", and an alert's acknowledge button the alert's key.
+Nothing else that the payload says about the message counts but where it stands: whoever can post can say anything there.
 """
 
 import json
@@ -13,19 +14,21 @@ from trimtab.errors import BadInput
 from trimtab.records import Click, ProposalId
 from trimtab.sources.senders import Request, parse_form
 
-Action = Literal["approve", "reject", "snooze", "evidence"]
+Action = Literal["approve", "reject", "snooze", "evidence", "adjust", "acknowledge"]
 ACTIONS: Mapping[str, Action] = {name: name for name in get_args(Action)}
-COMMANDS: Mapping[str, Literal["status", "stop"]] = {"status": "status", "stop": "stop"}
+Name = Literal["status", "stop", "confirm", "help"]
+COMMANDS: Mapping[str, Name] = {name: name for name in get_args(Name)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """`/trimtab status` or `/trimtab stop <why>`; there is no command that loosens anything."""
+    """`/trimtab status`, `stop <why>`, `confirm` or `help`; there is no command that loosens anything."""
 
-    name: Literal["status", "stop"]
+    name: Name
     user: str
     channel: str
     reason: str
+    """Of a stop: why. Of a help that nobody asked for: the word that is no command."""
 
 
 def parse_slack(request: Request) -> Click | Command:
@@ -44,10 +47,9 @@ def parse_click(request: Request) -> Click:
 
 def _command(form: Mapping[str, str]) -> Command:
     word, _, rest = form.get("text", "").strip().partition(" ")
-    name = COMMANDS.get(word or "status")
-    if name is None:
-        raise BadInput(f"/trimtab {word[:40]!a}: expected status or stop")
-    return Command(name=name, user=_word(form, "user_id"), channel=_word(form, "channel_id"), reason=rest.strip())
+    name = COMMANDS.get(word.lower() or "status")
+    reason = word if name is None else rest.strip()
+    return Command(name=name or "help", user=_word(form, "user_id"), channel=_word(form, "channel_id"), reason=reason)
 
 
 def _click(payload: Mapping[str, Any]) -> Click:
@@ -66,8 +68,9 @@ def _click(payload: Mapping[str, Any]) -> Click:
         user=_word(_object(payload, "user"), "id", "user."),
         channel=_word(container, "channel_id", "container."),
         message_ts=_word(container, "message_ts", "container."),
-        reason=reason,
+        reason=reason if name == "reject" else "",
         head=head,
+        value=reason if name == "adjust" else "",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from trimtab.errors import BadInput, Refused, TrimtabError, Upstream
+from trimtab.errors import BadInput, Gone, Refused, TrimtabError, Upstream
 from trimtab.ports import MessageRef
 from trimtab.records import Json
 
@@ -14,12 +14,12 @@ MOST_PAGES = 10
 """Where a nonce is looked for: the newest 2,000 messages. An intent is resumed within hours."""
 
 _OUR_FAULT = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "no_text", "invalid_arguments", "metadata_too_large"})
+_GONE = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_message"})
 _ADVICE = {
     "channel_not_found": "give a channel id of this workspace, and invite the app",
     "not_in_channel": "invite the app to the channel",
     "is_archived": "the channel is archived; name another",
     "restricted_action": "the workspace forbids posting there",
-    "message_not_found": "the card was deleted",
     "cant_update_message": "the card was not posted by this app",
     "edit_window_closed": "the workspace forbids editing; allow it for apps",
 }
@@ -38,7 +38,7 @@ def post(channel: str, blocks: Sequence[Json], text: str, nonce: str, thread: Me
     arguments: dict[str, Any] = {
         "channel": channel,
         "blocks": list(blocks),
-        "text": text,
+        "text": _escaped(text),
         "metadata": {"event_type": EVENT_TYPE, "event_payload": {"nonce": nonce}},
         "unfurl_links": False,
         "unfurl_media": False,
@@ -48,7 +48,15 @@ def post(channel: str, blocks: Sequence[Json], text: str, nonce: str, thread: Me
 
 def update(ref: MessageRef, blocks: Sequence[Json], text: str) -> dict[str, Any]:
     """Arguments of chat.update; metadata that is not mentioned stays."""
-    return {"channel": ref.channel, "ts": ref.ts, "blocks": list(blocks), "text": text}
+    return {"channel": ref.channel, "ts": ref.ts, "blocks": list(blocks), "text": _escaped(text)}
+
+
+def _escaped(text: str) -> str:
+    """Blocks are shown as they are, but this is mrkdwn, in which `<!channel>` calls everybody.
+
+    "Replace the ampersand, less-than sign and greater-than sign" (https://docs.slack.dev/messaging/formatting-message-text).
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def page(channel: str, thread: MessageRef | None, cursor: str) -> tuple[str, dict[str, Any]]:
@@ -89,6 +97,8 @@ def refusal(method: str, status: int, answer: Mapping[str, Any], headers: Mappin
     if code in _OUR_FAULT:
         details = "; ".join(str(text) for text in (answer.get("response_metadata") or {}).get("messages") or [])
         return BadInput(f"Slack: {method}: {code}{': ' if details else ''}{details[:300]}")
+    if code in _GONE:
+        return Gone(f"Slack: {method}: {code}: the message was deleted")
     if code in _ADVICE:
         return Refused(f"Slack: {method}: {code}: {_ADVICE[code]}")
     # Wrong tokens and missing scopes too: an operator mends them, and then the same event must still be done.

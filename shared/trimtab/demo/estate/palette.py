@@ -209,5 +209,6 @@ _FIXED: Mapping[str, Callable[[Clusters], Json]] = {
     f"/v1/tenants/{answers.TENANT}/rateConfig": lambda _: prices.RATE_CONFIG,
     "/v1/dashboard/workspaces": answers.workspaces,
     "/v1/teams": lambda _: answers.teams(),
+    "/v1/users": lambda _: answers.users(),
     "/v1/audits": answers.audits,
 }

@@ -184,7 +184,16 @@ def workspace(uid: str, clusters: list[dict[str, Any]]) -> Json | None:
 
 def teams() -> Json:
     """The teams of the tenant."""
-    found = [{"metadata": metadata(digest("team", name)[:24], name, {}), "spec": {}} for name in TEAMS]
+    found = [{"metadata": metadata(digest("team", name)[:24], name, {}), "spec": {"users": [digest("user", name)[:24]]}} for name in TEAMS]
+    return {"items": found, "listmeta": {"continue": "", "count": len(found), "limit": 50, "offset": 0}}
+
+
+def users() -> Json:
+    """One person for each team."""
+    found = [
+        {"metadata": metadata(digest("user", name)[:24], f"{name}-owner", {}), "spec": {"emailId": f"{name}-owner@example.com"}}
+        for name in TEAMS
+    ]
     return {"items": found, "listmeta": {"continue": "", "count": len(found), "limit": 50, "offset": 0}}
 
 
