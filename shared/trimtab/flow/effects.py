@@ -17,6 +17,7 @@ from trimtab.flow.merging import finish_merge, merge_now
 from trimtab.flow.notes import say_once
 from trimtab.flow.opening import follow_base, is_exactly_ours, open_planned, reword
 from trimtab.flow.people import WAITING, notice
+from trimtab.flow.refusals import say_uncounted, say_why_not
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
 from trimtab.render.text import inline
@@ -53,6 +54,7 @@ def carry_on(journal: Journal, ports: Ports, now: datetime, *, may_merge: bool =
     if journal.life.state in WAITING:
         judged = rejudge(journal, ports, now, ground=ground, may_merge=may_merge, seen=seen)
         _carry_on_waiting(journal, judged, ports, now, may_merge=may_merge)
+        ground = ground or judged.ground
     if owes_close(journal.life):
         _close_pull_request(journal, ports)
     if may_merge:
@@ -68,6 +70,9 @@ def _carry_on_waiting(journal: Journal, judged: Judged, ports: Ports, now: datet
         seen = open_planned(journal, ports, now, ground=judged.ground)
         judged = rejudge(journal, ports, now, ground=judged.ground, may_merge=may_merge, seen=seen)
     reword(journal, judged, ports)
+    if may_merge and not judged.verdict.may_merge:
+        say_why_not(journal, judged, ports)
+        say_uncounted(journal, judged, ports)
     if not (may_merge and judged.verdict.may_merge) or not merge_now(journal, judged, ports, now):
         return
     # The forge wants it on the base as it is now: planned there, it is asked for and merged anew by whom the push wakes.

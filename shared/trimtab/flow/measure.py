@@ -1,30 +1,29 @@
-"""What a merged change did: health from what is measured now, saving from the bill once the bill has it."""
+"""What a merged change did: its health as it was watched, its saving from the bill once the bill has it."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from trimtab.attribution.summary import PoolDay, Summary
 from trimtab.flow.life import Life
-from trimtab.flow.live import live_quota, quota_waits
 from trimtab.ports import Ports
-from trimtab.records import Cluster, Json, Outcome, Proposal, Quota
-from trimtab.savings.verify import Health, NodeHours, outcome, together
+from trimtab.records import Cluster, Outcome, Proposal
+from trimtab.savings.health import Health
+from trimtab.savings.verify import NodeHours, outcome, together
 
 DAYS_BEFORE = 14
 """Days before the change that it is compared with: two whole weeks."""
 
 
-def measure(life: Life, cluster: Cluster | None, ports: Ports, now: datetime) -> Outcome:
+def measure(life: Life, health: Health, cluster: Cluster | None, ports: Ports, now: datetime) -> Outcome:
     """The outcome as far as it is known today; what is not known stays None and is said. Of several changes, each by itself and all."""
     parts = life.planned().parts
-    outcomes = [(part.finding.subject.pool, _measured(part, life, cluster, ports, now)) for part in parts]
+    outcomes = [(part.finding.subject.pool, _measured(part, life, health, cluster, ports, now)) for part in parts]
     return together(outcomes) if life.planned().members else outcomes[0][1]
 
 
-def _measured(proposal: Proposal, life: Life, cluster: Cluster | None, ports: Ports, now: datetime) -> Outcome:
+def _measured(proposal: Proposal, life: Life, health: Health, cluster: Cluster | None, ports: Ports, now: datetime) -> Outcome:
     subject = proposal.finding.subject
     pool = subject.pool if subject.kind == "pool" else ""
-    quota = live_quota(subject, ports)
     merged_at = life.merged_at or now
     merged_on, first = (f"{at:%Y-%m-%d}" for at in (merged_at, merged_at - timedelta(days=DAYS_BEFORE)))
     days = _days(ports, cluster, pool, proposal.finding.saving_list.currency, now)
@@ -32,32 +31,10 @@ def _measured(proposal: Proposal, life: Life, cluster: Cluster | None, ports: Po
         proposal=proposal,
         merged_at=merged_at,
         now=now,
-        health=_health(cluster, subject.cluster_uid, pool, quota, ports),
+        health=health.of(subject.thing),
         after=[day for day in days if day.day > merged_on],
         before=[day for day in days if first <= day.day < merged_on],
     )
-
-
-def _health(cluster: Cluster | None, uid: str, pool: str, quota: Quota | None, ports: Ports) -> Health:
-    document = ports.documents.find(f"demand/{uid}")
-    return Health(
-        state=cluster.state if cluster else None,
-        health=cluster.health if cluster else None,
-        pending_pods=quota_waits(quota, document) if quota else _pending(document, pool),
-        measured_at=_time(str(document["hour"])) if document and document.get("hour") else None,
-    )
-
-
-def _pending(document: Json | None, pool: str) -> int | None:
-    pools = document.get("pools") if document else None
-    measured = pools.get(pool) if isinstance(pools, dict) else None
-    pending = measured.get("pending_pods") if isinstance(measured, dict) else None
-    return None if pending is None else int(str(pending))
-
-
-def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _days(ports: Ports, cluster: Cluster | None, pool: str, currency: str, now: datetime) -> tuple[NodeHours, ...]:

@@ -7,12 +7,16 @@ from trimtab.errors import Upstream
 from trimtab.flow.gate import CHECK, Conclusion, anchor, said
 from trimtab.flow.judging import Judged
 from trimtab.flow.life import Intent, Journal, PullRequestRef, remember
+from trimtab.flow.refusals import say_refused
+from trimtab.flow.watch import trouble_now, waiting_now
 from trimtab.lifecycle import Event, State
 from trimtab.ports import Ports
 from trimtab.records import CommitSha, Merged, MergeRefused, PullRequest, Queued, Tier
 
 QUEUED = "queued"
 """What an intent is about once the forge's merge queue took it."""
+_AGAIN = ("base-moved", "conflict", "unknown")
+"""Refusals after which it is planned or sent anew, and need no person."""
 QUEUE_LAGS = timedelta(minutes=2)
 """How long a forge may not show yet what it just put into its queue."""
 
@@ -70,6 +74,8 @@ def merge_now(journal: Journal, judged: Judged, ports: Ports, now: datetime) -> 
             _note_queued(journal, intent, detail or "the merge queue took it")
         case MergeRefused(reason=reason, detail=detail):
             _refuse_merge(journal, ports, ref, f"{reason}: {detail}")
+            if reason not in _AGAIN:
+                say_refused(journal, reason, f"the forge said {reason}: {detail}", ports)
             if reason == "unknown":
                 raise Upstream(f"{ref.url}: the forge did not merge it and gave no reason: {detail}")
     return isinstance(answer, MergeRefused) and answer.reason in ("base-moved", "conflict")
@@ -86,8 +92,13 @@ def _publish(journal: Journal, ports: Ports, ref: PullRequestRef, conclusion: Co
 
 
 def _may_by_itself(journal: Journal, judged: Judged, ports: Ports, now: datetime) -> bool:
-    """The day's cap on merges without a person, as slots, one for each change: two workers at once cannot both take the last one."""
-    if judged.verdict.tier is not Tier.AUTO or judged.facts.approvals or judged.governance is None:
+    """The day's cap on merges without a person, as slots, one for each change: two workers at once cannot both take the last one.
+
+    A rollback has slots of its own, which it took when it was opened.
+    """
+    if journal.life.planned().undoes is not None:
+        return True
+    if judged.verdict.tier is not Tier.AUTO or judged.counted or judged.governance is None:
         return True
     proposal, cap = journal.life.planned(), judged.governance.limits.auto_merges_per_day
     holder = f"{proposal.id}.{journal.life.generation}"
@@ -108,13 +119,14 @@ def merge_message(journal: Journal, ref: PullRequestRef, nonce: str) -> str:
 def _approve(journal: Journal, judged: Judged) -> None:
     if journal.life.state is State.EXPIRED:
         journal.move(Event.ASKED, "answered after the request had expired", asked_at=journal.now)
-    if judged.verdict.tier is Tier.AUTO and not judged.facts.approvals:
-        journal.move(Event.AUTO_APPROVED, "low risk in proven non-production, and the policy allows it")
+    counted = judged.counted
+    if judged.verdict.tier is Tier.AUTO and not counted:
+        journal.move(Event.AUTO_APPROVED, "low risk in proven non-production, and the policy allows it", approvals=())
         return
     people = next((line.saw for line in judged.verdict.lines if line.rule == "approvals"), "") or ", ".join(
-        f"{approval.person} ({approval.via})" for approval in judged.facts.approvals
+        f"{approval.person} ({approval.via})" for approval in counted
     )
-    journal.move(Event.APPROVED, f"approved by {people}", approvals=judged.facts.approvals)
+    journal.move(Event.APPROVED, f"approved by {people}", approvals=counted)
 
 
 # ── what was merged ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -133,6 +145,8 @@ def record_merge(journal: Journal, commit: CommitSha, by: str) -> None:
         merge_commit=commit,
         merged_at=journal.now,
         merged_by=by,
+        waited_before=waiting_now(proposal, journal.ports),
+        trouble_before=trouble_now(proposal, journal.ports),
         memory=(*journal.life.memory, *remember(proposal, "merged", journal.now, by=by)),
     )
 

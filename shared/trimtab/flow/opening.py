@@ -6,15 +6,18 @@ from datetime import datetime
 
 from trimtab.changes import commit_message, commit_message_of_group
 from trimtab.errors import Refused
+from trimtab.flow.cards import has_card
 from trimtab.flow.facts import files_of, replan
 from trimtab.flow.ground import Ground
 from trimtab.flow.groups import turned_down_elsewhere
 from trimtab.flow.judging import Judged, rejudge
 from trimtab.flow.life import Journal, PullRequestRef, lives
 from trimtab.flow.limits import full_of_commits, full_of_pull_requests
+from trimtab.flow.masks import mask_of_repo
 from trimtab.flow.plans import in_words, layouts_of
 from trimtab.flow.reviewers import labels_of, reviewers_of
 from trimtab.lifecycle import Event
+from trimtab.policy.masking import masked
 from trimtab.ports import Ports
 from trimtab.records import CommitSha, Proposal, PullRequest
 from trimtab.render import pull_request as words
@@ -108,7 +111,8 @@ def spoken_of(proposal: Proposal, judged: Judged) -> str:
     """What a pull request's text must be right about: the evidence, the rules, what they ask for, and what its plan says."""
     verdict, plan = judged.verdict, in_words(judged.facts.plan)
     said = f" {hashlib.sha256(plan.encode()).hexdigest()[:12]}" if plan else ""
-    return f"{proposal.valid_at:%Y-%m-%dT%H:%M:%SZ} {verdict.tier} {verdict.policy_version[:12]}{said}"
+    is_public = "" if judged.ground.rules.is_public is False else " public"
+    return f"{proposal.valid_at:%Y-%m-%dT%H:%M:%SZ} {verdict.tier} {verdict.policy_version[:12]}{said}{is_public}"
 
 
 def reword(journal: Journal, judged: Judged, ports: Ports) -> None:
@@ -166,7 +170,7 @@ def _body(journal: Journal, judged: Judged) -> str:
         raise Refused("without readable rules nothing opens")
     proposal = journal.life.planned()
     deliveries = {layout.delivery for layout in layouts_of(proposal.place.path, judged.governance)}
-    return words.body(
+    text = words.body(
         proposal,
         judged.facts.cluster,
         judged.verdict,
@@ -175,4 +179,6 @@ def _body(journal: Journal, judged: Judged) -> str:
         wording=journal.ports.wording,
         delivery=deliveries.pop() if len(deliveries) == 1 else "",
         plan=in_words(judged.facts.plan),
+        has_card=has_card(journal, journal.ports, judged.ground),
     )
+    return masked(journal.ports.named(text), mask_of_repo(judged.governance, judged.ground.rules, journal.ports))

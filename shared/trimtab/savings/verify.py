@@ -7,28 +7,20 @@ was promised, or the bill has no days before the change to compare with, list co
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trimtab.records import Finding, Outcome, Proposal
+from trimtab.savings.health import Health
 from trimtab.units import HOURS_PER_MONTH, Money
 
+FIRST_DAYS = 7
+"""Whole billed days after the change: a week has every weekday once. Over less, a saving is not measured."""
+LAST_DAYS = 30
+"""After so many it is measured once more, and that stands."""
 LEAST_DAYS = 3
-"""Whole billed days; over less, a saving is not measured."""
+"""Whole billed days before the change."""
 HOURS_A_DAY = 24
-BROKEN_STATES = frozenset({"error", "failed", "unhealthy"})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Health:
-    """What is seen of a pool's cluster now; None = not known."""
-
-    state: str | None
-    """Palette's word for the cluster."""
-    health: str | None
-    pending_pods: int | None
-    """Pods that wait for a place on the pool in the newest measured hour."""
-    measured_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,20 +36,28 @@ class NodeHours:
 
 
 def outcome(
-    *, proposal: Proposal, merged_at: datetime, now: datetime, health: Health, after: Sequence[NodeHours], before: Sequence[NodeHours] = ()
+    *,
+    proposal: Proposal,
+    merged_at: datetime,
+    now: datetime,
+    health: Health,
+    after: Sequence[NodeHours],
+    before: Sequence[NodeHours] = (),
 ) -> Outcome:
-    """What an applied change did. `after` and `before` are whole billed days; without `before`, a static pool's old size stands for it."""
+    """What an applied change did. `after` and `before` are whole billed days; without `before`, a static pool's old size stands for it.
+
+    Of a quota nothing is measured before its first week is over, either.
+    """
     billed = [day for day in after if day.hours > 0]
-    promised, measured, money_note = _measured(proposal.finding, billed, [day for day in before if day.hours > 0])
-    healthy, health_note = is_healthy(health, merged_at)
+    promised, measured, money_note = _measured(proposal.finding, billed, [day for day in before if day.hours > 0], now - merged_at)
     return Outcome(
         proposal=proposal.id,
         is_applied=True,
-        is_healthy=healthy,
+        is_healthy=health.is_healthy,
         promised=promised,
         measured=measured,
         days=len(billed) or max(0, (now - merged_at).days),
-        notes=(health_note, money_note),
+        notes=(health.note, money_note),
     )
 
 
@@ -94,13 +94,17 @@ def is_decided(measured: Outcome) -> bool:
 
 
 # ── Saved? ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _measured(finding: Finding, after: Sequence[NodeHours], before: Sequence[NodeHours]) -> tuple[Money, Money | None, str]:
+def _measured(
+    finding: Finding, after: Sequence[NodeHours], before: Sequence[NodeHours], since: timedelta
+) -> tuple[Money, Money | None, str]:
     """What was promised, what the month of 730 h costs less, and the sentence that says so; None with the reason where nobody can tell."""
     if finding.subject.kind != "pool":
         promised = finding.saving_effective or finding.saving_list
+        if since < timedelta(days=FIRST_DAYS):
+            return promised, None, f"Its first {FIRST_DAYS} days are not over."
         return promised, promised, "A quota costs nothing by itself: what it frees shows where a pool gets smaller."
-    if len(after) < LEAST_DAYS:
-        why = f"The bill has {len(after)} whole days of the pool since the change, {LEAST_DAYS} are needed to measure a saving."
+    if len(after) < FIRST_DAYS:
+        why = f"The bill has {len(after)} whole days of the pool since the change, {FIRST_DAYS} are needed to measure a saving."
         return finding.saving_effective or finding.saving_list, None, why
     paid = (_daily_paid(before), _daily_paid(after)) if finding.saving_effective is not None else (None, None)
     if finding.saving_effective is not None and paid[0] is not None and paid[1] is not None:
@@ -147,21 +151,3 @@ def _compared(promised: Money, measured: Money, days: int, basis: str) -> str:
     word = "saving" if promised.amount > 0 else "extra cost"
     share = f"{measured.amount / promised.amount:.0%} of the promised {word} of {promised}"
     return f"Measured over {days} billed days {basis}: {measured} a month, {share}."
-
-
-# ── Well? ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def is_healthy(health: Health, merged_at: datetime) -> tuple[bool | None, str]:
-    """False where something is seen to be wrong, None where anything is not known, True only where all is known and good."""
-    words = {word.lower() for word in (health.state, health.health) if word}
-    if words & BROKEN_STATES:
-        return False, f"Palette says the cluster is {health.state or 'in an unknown state'} and {health.health or 'of unknown health'}."
-    if health.measured_at is None or health.measured_at <= merged_at or health.pending_pods is None:
-        return None, "Whether pods wait was not measured since the merge: health is unknown."
-    if health.pending_pods > 0:
-        return False, f"{health.pending_pods} pods wait for a place on the pool."
-    if (health.state or "").lower() != "running" or (health.health or "").lower() != "healthy":
-        return (
-            None,
-            f"Palette says {health.state or 'nothing of its state'} and {health.health or 'nothing of its health'}: health is unknown.",
-        )
-    return True, "The cluster is Running and healthy, and no pod waits for a place."

@@ -1,0 +1,93 @@
+"""Rules that were rolled back on a cluster propose nothing there until a person says so: the record of it, one stream per cluster."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from trimtab.flow.codec import dump, load
+from trimtab.flow.life import Moved
+from trimtab.ports import Ports
+from trimtab.records import ClusterUid
+
+STREAMS = "freezes/"
+_TRIES = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frozen:
+    """One rule that proposes nothing on a cluster."""
+
+    rule: str
+    reason: str
+    since: datetime
+    by: str
+    """Who or what froze it: a person, or the rollback that did."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frosts:
+    """All that is frozen on a cluster."""
+
+    frozen: tuple[Frozen, ...] = ()
+    causes: tuple[str, ...] = ()
+    """Every rollback that ever froze something here: each does so once, so that lifting it holds."""
+
+
+def frozen_on(uid: ClusterUid, ports: Ports) -> tuple[Frozen, ...]:
+    """What proposes nothing on a cluster now."""
+    return _read(uid, ports).frozen
+
+
+def frozen_rule(uid: ClusterUid, rule: str, ports: Ports) -> Frozen | None:
+    """The freeze of one rule, or None."""
+    return next((frozen for frozen in frozen_on(uid, ports) if frozen.rule == rule), None)
+
+
+def freeze_rule(uid: ClusterUid, rule: str, by: str, reason: str, ports: Ports, now: datetime) -> None:
+    """Freeze a rule; the same cause a second time is the same freeze, also after somebody lifted it."""
+    cause = f"{by}/{rule}"
+
+    def changed(frosts: Frosts) -> Frosts | None:
+        if cause in frosts.causes:
+            return None
+        frozen = Frozen(rule=rule, reason=reason, since=now, by=by)
+        return Frosts(frozen=(*(old for old in frosts.frozen if old.rule != rule), frozen), causes=(*frosts.causes, cause))
+
+    _write(uid, "frozen", by, f"{rule}: {reason}", changed, ports, now)
+
+
+def lift(uid: ClusterUid, rule: str, by: str, reason: str, ports: Ports, now: datetime) -> bool:
+    """Let a rule propose again; False = it was not frozen."""
+    was_frozen = frozen_rule(uid, rule, ports) is not None
+
+    def changed(frosts: Frosts) -> Frosts | None:
+        left = tuple(frozen for frozen in frosts.frozen if frozen.rule != rule)
+        return Frosts(frozen=left, causes=frosts.causes) if left != frosts.frozen else None
+
+    _write(uid, "lifted", by, f"{rule}: {reason}", changed, ports, now)
+    return was_frozen
+
+
+def every_freeze(ports: Ports) -> dict[ClusterUid, tuple[Frozen, ...]]:
+    """Cluster → what is frozen there."""
+    uids = [ClusterUid(stream.removeprefix(STREAMS)) for stream in sorted(ports.ledger.heads(STREAMS))]
+    return {uid: frozen for uid in uids if (frozen := frozen_on(uid, ports))}
+
+
+def _read(uid: ClusterUid, ports: Ports) -> Frosts:
+    head = ports.ledger.head(STREAMS + uid)
+    return load(Frosts, head.state, f"streams/{STREAMS}{uid}: state") if head else Frosts()
+
+
+def _write(
+    uid: ClusterUid, kind: str, by: str, reason: str, changed: Callable[[Frosts], Frosts | None], ports: Ports, now: datetime
+) -> None:
+    for _ in range(_TRIES):
+        head = ports.ledger.head(STREAMS + uid)
+        frosts = load(Frosts, head.state, f"streams/{STREAMS}{uid}: state") if head else Frosts()
+        wanted = changed(frosts)
+        if wanted is None:
+            return
+        if ports.ledger.append(STREAMS + uid, head, kind=kind, at=now, actor=by, reason=reason, body={}, state=dump(wanted)):
+            return
+    raise Moved(STREAMS + uid)
