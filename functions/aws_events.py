@@ -49,7 +49,7 @@ def wakes(event: Mapping[str, Any], function: str, tenant: str) -> Iterator[Wake
         return
     try:
         yield from _WAKES.get(_source(event), _unexpected)(event, function, tenant)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{function}: an event of source {_source(event)!a} that cannot be read: {error!r}") from None
 
 

@@ -46,7 +46,7 @@ def wake_of(event: CloudEvent, function: str, tenant: str) -> Wake | None:
     """What an event asks for; None = a notification that asks for nothing (a deletion). Raises BadInput for other shapes."""
     try:
         return _wake_of(event, function, tenant)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{function}: an event that cannot be read: {error!r}") from None
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,19 @@ from typing import Any
 import pytest
 
 from trimtab.errors import BadInput, TooLarge
+from trimtab.flow.alarms import mark_of, subject_of
 from trimtab.records import BudgetNotice
-from trimtab.sources.notices import amount_of, notice_key, parse_anomaly, parse_azure, parse_gcp, parse_notice, parse_sns
+from trimtab.sources.notices import (
+    amount_of,
+    is_unreadable,
+    parse_anomaly,
+    parse_azure,
+    parse_gcp,
+    parse_notice,
+    parse_sns,
+    read_azure,
+    read_notice,
+)
 
 EVENTS = Path(__file__).parents[2] / "events" / "alert"
 
@@ -37,9 +49,9 @@ def azure(name: str) -> BudgetNotice:
 @pytest.mark.parametrize(
     ("notice", "name", "kind", "threshold", "amount", "budgeted", "period"),
     [
-        (sns("aws_budget_sns_actual_monthly"), "billingThree", "actual", "0.8", "36.69", "30.00", ""),
+        (sns("aws_budget_sns_actual_monthly"), "billingThree", "actual", "0.8", "36.69", "30.00", "2019-10"),
         (sns("aws_budget_sns_actual_daily"), "killswitch", "actual", "0.15", "1.70", "5.00", "2023-03-05"),
-        (sns("aws_budget_sns_forecasted_monthly_2026"), "test", "forecast", "0", "0.95", "0.02", ""),
+        (sns("aws_budget_sns_forecasted_monthly_2026"), "test", "forecast", "0", "0.95", "0.02", "2026-01"),
         (gcp("gcp_budget_cloudevent_actual"), "name-of-budget", "actual", "1.0", "100.01", "100.0", "2025-05-01T07:00:00Z"),
         (gcp("gcp_budget_cloudevent_forecast"), "name-of-budget", "forecast", "1.0", "50.0", "100.0", "2025-05-01T07:00:00Z"),
         (azure("azure_budget_common_schema_actual"), "Test_actual_cost_budget", "actual", "0.5", "11111.00", "50.00", ""),
@@ -107,11 +119,41 @@ def test_a_budgets_name_may_hold_anything(name: str) -> None:
     assert parse_sns("", f"Dear AWS Customer,\nBudget Name: {name}\nActual: x\n").name == name
 
 
+def told_as(notice: BudgetNotice, month: str) -> tuple[str, str]:
+    """Where the record keeps it, and as which of the thresholds there."""
+    return subject_of(notice, month), mark_of(notice)
+
+
 def test_the_same_threshold_of_a_month_is_told_once() -> None:
     first, again = sns("aws_budget_sns_actual_monthly"), sns("aws_budget_sns_actual_monthly")
 
-    assert notice_key(first, "2019-10") == notice_key(again, "2019-10")
-    assert notice_key(first, "2019-10") != notice_key(first, "2019-11")
+    assert told_as(first, "2019-10") == told_as(again, "2019-10")
+    assert told_as(first, "2019-10") != told_as(replace(first, period=""), "2019-11")
+
+
+def test_a_letter_that_is_read_a_month_late_is_about_its_own_month() -> None:
+    """As the new month's it would keep that month's own threshold from being told."""
+    late = sns("aws_budget_sns_actual_monthly")
+
+    assert told_as(late, "2019-11") == told_as(late, "2019-10")
+
+
+@pytest.mark.parametrize("threshold", ["9999999999999999999999999", "99,999,999,999,999,999,999,999"])
+def test_a_threshold_of_more_budgets_than_anybody_sets_is_none_that_we_can_read(threshold: str) -> None:
+    letter = f"Budget Name: ml\nBudgeted Amount: $0.01\nAlert Threshold: > ${threshold}\nACTUAL Amount: $1.00\n"
+
+    notice = read_notice(json.dumps({"source": "aws-sns", "message": letter}).encode())
+
+    assert (notice.threshold, notice.amount) == (None, Decimal("1.00"))
+
+
+def test_half_a_character_in_a_budgets_name_is_not_kept() -> None:
+    """The record takes none, and then nobody would be told."""
+    message = '{"budgetDisplayName": "ml \\ud800", "alertThresholdExceeded": 0.5, "costAmount": 5}'
+
+    notice = read_notice(json.dumps({"source": "gcp-budget", "attributes": {"budgetId": "b\ud800"}, "message": message}).encode())
+
+    assert (notice.name, notice.budget) == ("ml ?", "b?")
 
 
 def test_each_threshold_and_kind_is_told_by_itself() -> None:
@@ -119,27 +161,27 @@ def test_each_threshold_and_kind_is_told_by_itself() -> None:
     half, whole, same = (parse_gcp({"budgetId": "b"}, message % share) for share in ("0.5", "1.0", "1"))
     forecast = parse_gcp({"budgetId": "b"}, message.replace("alertT", "forecastT") % "1.0")
 
-    assert len({notice_key(notice, "2025-05") for notice in (half, whole, forecast)}) == 3
-    assert notice_key(whole, "2025-05") == notice_key(same, "2025-06")
+    assert len({told_as(notice, "2025-05") for notice in (half, whole, forecast)}) == 3
+    assert told_as(whole, "2025-05") == told_as(same, "2025-06")
 
 
 def test_two_budgets_with_one_name_are_two() -> None:
     message = '{"budgetDisplayName": "team", "alertThresholdExceeded": 1.0}'
 
-    assert notice_key(parse_gcp({"budgetId": "a"}, message), "2025-05") != notice_key(parse_gcp({"budgetId": "b"}, message), "2025-05")
+    assert told_as(parse_gcp({"budgetId": "a"}, message), "2025-05") != told_as(parse_gcp({"budgetId": "b"}, message), "2025-05")
 
 
 def test_an_anomaly_that_grows_stays_one() -> None:
     detail = event("aws_cost_anomaly_eventbridge")["detail"]
     grown = detail | {"impact": {"totalActualSpend": 9000}, "anomalyEndDate": None}
 
-    assert notice_key(parse_anomaly(json.dumps(detail)), "2021-05") == notice_key(parse_anomaly(json.dumps(grown)), "2021-06")
+    assert told_as(parse_anomaly(json.dumps(detail)), "2021-05") == told_as(parse_anomaly(json.dumps(grown)), "2021-06")
 
 
 def test_no_outside_text_is_in_a_key() -> None:
     notice = parse_gcp({"budgetId": "../../../x"}, '{"budgetDisplayName": "../y", "alertThresholdExceeded": 1}')
 
-    assert set(notice_key(notice, "2025-05")) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert set("".join(told_as(notice, "2025-05"))) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 @pytest.mark.parametrize(
@@ -186,3 +228,26 @@ def test_azure_posts_that_are_no_budget_are_refused(body: bytes) -> None:
 def test_a_huge_notice_is_not_read() -> None:
     with pytest.raises(TooLarge):
         parse_notice(b" " * 300_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("aws-sns", '{"AlarmName": "not a budget"}'), ("gcp-budget", "<html>no JSON</html>"), ("aws-anomaly", "[]"), ("trimtab", "{}")],
+)
+def test_what_a_known_sender_wrote_and_nobody_can_read_is_a_notice_in_its_own_words(source: str, message: str) -> None:
+    """Dropping it would keep an alarm from the one who waits for it."""
+    notice = read_notice(json.dumps({"source": source, "message": message}).encode())
+
+    assert (is_unreadable(notice), notice.raw, notice.amount, notice.threshold) == (True, message, None, None)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"source": "somebody", "message": "x"}', b'{"source": "aws-sns", "message": " "}', b"not JSON"])
+def test_what_no_known_sender_wrote_is_refused(body: bytes) -> None:
+    with pytest.raises(BadInput):
+        read_notice(body)
+
+
+def test_any_other_alert_of_an_action_group_is_told_in_its_own_words() -> None:
+    body = b'{"schemaId": "azureMonitorCommonAlertSchema", "data": {"essentials": {"alertRule": "cpu"}}}'
+
+    assert read_azure(body).raw == body.decode()

@@ -369,3 +369,57 @@ def test_what_keeps_a_quota_as_it_is_is_said_as_it_is(used: float, limit: int, w
 
     assert answer.rule == "already-right"
     assert answer.reason.endswith(f"were asked for; {why}.")
+
+
+# ── a spent budget ───────────────────────────────────────────────────────────────────────────────────────────────────
+SPENT = "budget shop-monthly (team shop): 512.00 USD of 500.00 USD in 2026-07"
+
+
+def week(*, before: float, last: float) -> np.ndarray[Any, Any]:
+    """A month of hours: one level, and another in its last week."""
+    values = np.full(24 * 30, before, dtype=np.float64)
+    values[-24 * 7 :] = last
+    return values
+
+
+def test_a_spent_budget_holds_a_quota_at_what_a_week_asked_for() -> None:
+    """No quarter at a time and no margin: what ran in the week still fits, and nothing more."""
+    made = finding(ask(quota(cpu=Millicores(40_000)), demand(cpu=week(before=25_000, last=12_400)), spent=SPENT))
+
+    assert (made.rule, made.changes[0].old, made.changes[0].new) == ("budget-freeze", "40", "13")
+    assert f"The {SPENT} is spent" in made.evidence.lines[0]
+
+
+def test_a_busy_night_of_the_week_still_fits() -> None:
+    """Now it asks for little; stopped at that, the night's job would not run any more."""
+    values = week(before=5_000, last=5_000)
+    values[-60] = 30_000
+    made = finding(ask(quota(cpu=Millicores(40_000)), demand(cpu=values), spent=SPENT))
+
+    assert made.changes[0].new == "30"
+
+
+def test_a_quota_that_is_used_up_is_neither_lowered_nor_raised_while_the_budget_is_spent() -> None:
+    waiting = np.zeros(24 * 30)
+    waiting[-48:] = 3
+    values = week(before=40_000, last=40_000)
+    values[-48:] = 52_000
+    asked = demand(cpu=counted(values, hours=24 * 30, largest=4_000), waiting=waiting)
+
+    assert finding(ask(quota(cpu=Millicores(40_000)), asked)).rule == "quota-up"
+    assert refusal(ask(quota(cpu=Millicores(40_000)), asked, spent=SPENT)).rule == "budget-freeze"
+
+
+def test_what_was_not_measured_in_the_week_is_not_held() -> None:
+    """Missing is not zero: held at nothing, everything would be turned away."""
+    values = week(before=10_000, last=10_000)
+    values[-24:] = np.nan
+
+    assert refusal(ask(quota(cpu=Millicores(40_000)), demand(cpu=values), spent=SPENT)).rule == "coverage-low"
+
+
+def test_limits_that_were_not_read_are_not_held() -> None:
+    hours = 24 * 30
+    values = counted(10_000.0, hours=hours, with_limits=np.nan)
+
+    assert refusal(ask(quota(cpu=Millicores(40_000)), demand(cpu=values), spent=SPENT)).rule == "limits-not-read"

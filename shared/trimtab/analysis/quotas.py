@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 
 from trimtab.analysis.demand import Bools
-from trimtab.analysis.loads import STALE, Load, Unit, Window, eligible_from, evidence_of_load, load_of, unseen_month_end
+from trimtab.analysis.loads import DAY, STALE, Load, Unit, Window, eligible_from, evidence_of_load, load_of, unseen_month_end
 from trimtab.analysis.quota_demand import Counted, QuotaDemand, matching, pinned
 from trimtab.analysis.sizing import MARGIN
 from trimtab.records import Cluster, FieldChange, Finding, PoolField, Quota, Refusal, Subject
@@ -22,6 +22,8 @@ from trimtab.units import GIB, Money
 Answer = Finding | Refusal
 LARGEST_CUT = 4
 """One step moves a quota by at most a quarter, and always may by one unit."""
+HELD_DAYS = 7
+"""A spent budget leaves what was asked for within a week: nights and weekends ask for less than what must still run."""
 PINNED_HOURS = 3
 """Hours without room for one more pod from which on a quota is taken to hold its pods back."""
 MIB = 1 << 20
@@ -64,6 +66,8 @@ class QuotaCase:
     window: Window
     currency: str
     siblings: tuple[Quota, ...]
+    spent: str = ""
+    """The spent budget that wants it not to grow; "" = none."""
 
     @property
     def name(self) -> str:
@@ -96,10 +100,12 @@ def analyze_quota(
     window: Window,
     currency: str,
     siblings: Sequence[Quota] = (),
+    spent: str = "",
 ) -> tuple[Answer, ...]:
     """At most one answer per limited resource, GPUs first; () where nothing is limited, or another of its clusters answers.
 
-    `siblings` are the other quotas of the cluster: a workspace cannot be smaller than the quotas of its namespaces.
+    `siblings` are the other quotas of the cluster: a workspace cannot be smaller than the quotas of its namespaces. `spent` names a budget
+    of its that is spent and wants no growth; then it is held at what its pods ask for, and never raised.
     """
     if quota.clusters and quota.cluster_uid != min(quota.clusters):
         return ()
@@ -109,7 +115,7 @@ def analyze_quota(
     refusal = _unclear(quota, cluster) or _too_little(quota, demand, window)
     if refusal or demand is None:
         return (refusal or _refuse(quota, "metrics-missing", "Nothing was measured for it; missing is not idle."),)
-    return tuple(_judged(quota, name, float(value or 0), demand, window, currency, tuple(siblings)) for name, value in limited)
+    return tuple(_judged(quota, name, float(value or 0), demand, window, currency, tuple(siblings), spent) for name, value in limited)
 
 
 def _limits(value: int | None) -> bool:
@@ -150,7 +156,7 @@ def _refuse(quota: Quota, rule: str, reason: str, needs: str = "", eligible: dat
 
 # ── One resource ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def _judged(
-    quota: Quota, name: str, limit: float, demand: QuotaDemand, window: Window, currency: str, siblings: tuple[Quota, ...]
+    quota: Quota, name: str, limit: float, demand: QuotaDemand, window: Window, currency: str, siblings: tuple[Quota, ...], spent: str
 ) -> Answer:
     resource = _resource(name, limit, demand)
     counted: Counted = getattr(demand, name)
@@ -161,7 +167,7 @@ def _judged(
     load = load_of(demand.times, values if is_read else asked)
     case = QuotaCase(
         quota=quota, resource=resource, limit=limit, demand=demand, counted=counted, load=load,
-        coverage=float(load.known.mean()), window=window, currency=currency, siblings=siblings,
+        coverage=float(load.known.mean()), window=window, currency=currency, siblings=siblings, spent=spent,
     )  # fmt: skip
     return _answer(case, is_read=is_read)
 
@@ -181,6 +187,8 @@ def _answer(case: QuotaCase, *, is_read: bool) -> Answer:
         return case.refuse("coverage-low", reason)
     if not case.load.fit.any() or not case.load.judge.any():
         return case.refuse("coverage-low", "one of the two parts of the past, to fit on and to judge on, was not measured.")
+    if case.spent:
+        return _held(case, is_read=is_read)
     held_back = pinned(case.counted, case.limit) & case.demand.seen
     if int(held_back.sum()) >= PINNED_HOURS:
         return _censored(case, held_back)
@@ -202,6 +210,31 @@ def _turned_away(case: QuotaCase) -> Refusal | None:
             reason = f"in {full} hours its {words} quota was used up, and the pods that this turned away are missing here too; it stays."
             return case.refuse("quota-censored", reason, f"Hours in which its {words} quota has room.")
     return None
+
+
+def _held(case: QuotaCase, *, is_read: bool) -> Answer:
+    """Growth stops where it is: what its pods asked for at most in the last days still fits, waiting ones too."""
+    if not is_read:
+        needs = "kube-state-metrics' kube_pod_container_resource_limits, or the Kubernetes API, for its pods."
+        return case.refuse(
+            "limits-not-read", f"{case.spent} is spent, but it may count limits, and those of its pods were not read.", needs
+        )
+    newest = case.load.times > case.load.times[-1] - HELD_DAYS * DAY
+    if float(case.load.known[newest].mean()) < case.window.floor.coverage:
+        return case.refuse(
+            "coverage-low", f"{case.spent} is spent, but too little of the last {HELD_DAYS} days was measured to hold it there."
+        )
+    asked = case.load.highest(newest & case.load.known)
+    target = max(_up(asked, case.step), _up(_parts(case), case.step), case.step)
+    if target >= case.limit:
+        reason = f"{case.spent} is spent; its pods ask for {case.words(asked)} of {case.words(case.limit)}, so that it cannot grow already."
+        return case.refuse("budget-freeze", reason)
+    lines = (
+        f"The {case.spent} is spent, and its owner wants no growth beyond it.",
+        f"In the last {HELD_DAYS} days its pods asked for at most {case.words(asked)}, waiting ones too; all of that still fits.",
+        "It lowers no bill by itself: it keeps more from being asked for.",
+    )
+    return _moved(case, "budget-freeze", target, lines, "")
 
 
 def _censored(case: QuotaCase, held_back: Bools) -> Answer:

@@ -203,14 +203,12 @@ class Summary:
         found = [cover for cover in self.pool_covers if (cover.cluster, cover.pool, cover.currency) == (cluster, pool, currency)]
         return tuple(sorted(found, key=lambda cover: (-cover.list, cover.kind, cover.is_spend)))
 
-    def largest(self, currency: str, count: int) -> tuple[str, ...]:
-        """The largest costs of the period in words: namespaces with an owner or none, idle capacity, and what is outside clusters."""
+    def parts(self, currency: str) -> tuple[tuple[str, Decimal], ...]:
+        """The parts of the period's cost by name: namespaces with an owner or none, idle capacity, and what is outside clusters."""
         named = [(f"namespace {line.name}", line) for line in self.by_namespace if line.name]
         named += [(f"idle capacity of {line.name}", line) for line in self.idle if line.name]
         named += [(f"outside clusters ({line.name})", line) for line in self.not_kubernetes]
-        own = [(text, line.amounts.effective) for text, line in named if line.currency == currency and line.amounts.effective > 0]
-        top = sorted(own, key=lambda item: (-item[1], item[0]))[:count]
-        return tuple(f"{text}: {amount:,.2f} {currency}" for text, amount in top)
+        return tuple((text, line.amounts.effective) for text, line in named if line.currency == currency)
 
 
 @cache

@@ -30,6 +30,14 @@ class Observed:
     labels: frozenset[tuple[str, str, str]] = frozenset()
     """(cluster, namespace, JSON of a pods' group's labels)."""
 
+    @property
+    def projects(self) -> Mapping[str, frozenset[str]]:
+        """Cluster → its Palette projects."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for cluster, _, _, project in self.pools:
+            found[cluster] |= {project} if project else set()
+        return {cluster: frozenset(names) for cluster, names in found.items()}
+
     def __or__(self, other: "Observed") -> "Observed":
         return Observed(pools=self.pools | other.pools, labels=self.labels | other.labels)
 

@@ -1,75 +1,102 @@
-"""A budget or anomaly notice: tell the owner, with the cause and the fix, once per threshold."""
+"""A notice came, a budget's cost moved, or the clock struck: the owner is told, with the cause and the fix, once per threshold."""
 
-import hashlib
 import re
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
-from trimtab.analysis.ranking import worth
 from trimtab.attribution.owners import slugged
 from trimtab.attribution.summary import Summary
-from trimtab.errors import BadInput
-from trimtab.flow.codec import dump
+from trimtab.errors import BadInput, Refused, Upstream
+from trimtab.flow.budget_asks import ASK
+from trimtab.flow.budgets import judge_budgets
+from trimtab.flow.follow_up import follow_up
 from trimtab.flow.governance import home_governance
-from trimtab.flow.life import STREAMS, Moved, fold, until_settled
+from trimtab.flow.life import until_settled
 from trimtab.flow.requests import request_of
+from trimtab.flow.telling import About, tell
 from trimtab.flow.wake import Wake
-from trimtab.lifecycle import State
 from trimtab.ports import Ports
-from trimtab.records import BudgetNotice, Entry, Finding, Governance, Proposal, Team
-from trimtab.render.slack import alert_card
-from trimtab.sources.notices import notice_key, parse_azure, parse_notice
+from trimtab.records import BudgetNotice, Governance, Team
+from trimtab.sources.notices import is_unreadable, read_azure, read_notice
 
-TOP = 3
-"""How many causes and fixes a card names; a longer list is not read."""
-_OPEN = (State.OPEN, State.AWAITING, State.APPROVED, State.EXPIRED)
+UNREADABLE_A_DAY = 10
+"""Notices that cannot be read at all of which somebody is told in a day; whoever can send any could else flood the channel."""
 
 
 def alert(wake: Wake, ports: Ports, now: datetime) -> str:
-    """One notice from its inbox item."""
-    if wake.key.startswith("inbox/azure/"):
-        notice = parse_azure(request_of(wake.key, ports)[0].body)
-    else:
-        stored = ports.inbox.read(wake.key)
-        if stored is None:
-            raise BadInput(f"{wake.key}: expired or never received")
-        notice = parse_notice(stored)
-    return until_settled(lambda: tell_owner(notice, ports, now))
+    """What one inbox item asks for."""
+    if wake.key.startswith("inbox/clock/"):
+        return _struck(wake.key, ports, now)
+    if wake.key.startswith(ASK):
+        return judge_budgets(wake.key, ports, now)
+    notice = _notice(wake.key, ports)
+    if is_unreadable(notice):
+        _check_flood(wake.key, ports, now)
+    governance = _rules(notice, ports)
+    about = about_of(notice, governance, ports)
+    return until_settled(partial(tell, notice, about, governance, wake.key, ports, now))
 
 
-def tell_owner(notice: BudgetNotice, ports: Ports, now: datetime) -> str:
-    """Post the alert, unless this threshold of this budget and period was told before; a heartbeat tells nobody."""
-    if notice.is_heartbeat:
-        return "a heartbeat: no threshold was crossed"
-    key = hashlib.sha256(notice_key(notice, f"{now:%Y-%m}").encode()).hexdigest()[:20]
-    stream = f"alerts/{key}"
-    head = ports.ledger.head(stream)
-    if head is not None and head.kind == "told":
-        return f"told before: {notice.name}"
-    governance = home_governance(ports)
+def _struck(key: str, ports: Ports, now: datetime) -> str:
+    """Both things that the clock asks for: a budget whose owner cannot be reached keeps nobody from hearing of another."""
+    answers, failures = [], []
+    for step in (judge_budgets, follow_up):
+        try:
+            answers.append(step(key, ports, now))
+        except Upstream as error:
+            failures.append(str(error))
+    if failures:
+        raise Upstream("; ".join(failures))
+    return "; ".join(answers)
+
+
+def _rules(notice: BudgetNotice, ports: Ports) -> Governance:
+    """Whom to tell. While nobody can say, the notice waits: dropped, an alarm would be lost to a typing error in a file."""
+    try:
+        return home_governance(ports)
+    except BadInput as error:
+        raise Upstream(f"{notice.name}: told once the rules can be read: {error}") from None
+
+
+def _notice(key: str, ports: Ports) -> BudgetNotice:
+    if key.startswith("inbox/azure/"):
+        request, received_at = request_of(key, ports)
+        # It names no period; one that waited over the turn of a month is about the month in which it came.
+        return replace(read_azure(request.body), period=f"{received_at:%Y-%m}")
+    stored = ports.inbox.read(key)
+    if stored is None:
+        raise BadInput(f"{key}: expired or never received")
+    return read_notice(stored)
+
+
+def _check_flood(key: str, ports: Ports, now: datetime) -> None:
+    holder = key.rpartition("/")[2]
+    if ports.ledger.claim_slot("unreadable-notices", f"{now:%Y-%m-%d}", UNREADABLE_A_DAY, holder) is None:
+        raise Refused(f"{UNREADABLE_A_DAY} notices that nobody can read were told on this day already; this one is only logged")
+
+
+# ── whose it is ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def about_of(notice: BudgetNotice, governance: Governance, ports: Ports) -> About:
+    """Whose a notice is, and what costs most there; a team's channel is told of that team's costs and nobody else's."""
     team = team_of(notice, governance)
-    channel = team.channel if team else ports.settings.default_channel
-    if not channel:
-        raise BadInput(f"budget {notice.name!r}: no team has this name and settings.default_channel is empty, so nobody can be told")
-    is_resumed = head is not None
-    head = head or _write(ports, stream, None, "intent:alert", f"{notice.name} to {channel}", notice, now)
-    blocks, text = alert_card(notice, causes=causes(ports, governance, team), fixes=fixes(ports, team), wording=ports.wording)
-    nonce = head.hash[:20]
-    ref = (ports.chat.find(channel, nonce) if is_resumed else None) or ports.chat.post(channel, blocks, text, nonce)
-    _write(ports, stream, head, "told", f"card {ref.ts} in {ref.channel}", notice, now)
-    return f"told {channel}: {text}"
-
-
-def _write(ports: Ports, stream: str, after: Entry | None, kind: str, reason: str, notice: BudgetNotice, now: datetime) -> Entry:
-    entry = ports.ledger.append(stream, after, kind=kind, at=now, actor="alert", reason=reason, body={}, state=dump(notice))
-    if entry is None:
-        raise Moved(stream)
-    return entry
+    summary = _newest(f"team-{slugged(team.name)}" if team else "all", ports)
+    currency = governance.currency
+    return About(
+        team=team,
+        parts=dict(summary.parts(currency)) if summary else {},
+        currency=currency,
+        clusters=tuple(sorted({line.name for line in summary.by_cluster if line.name})) if team and summary else (),
+    )
 
 
 def team_of(notice: BudgetNotice, governance: Governance) -> Team | None:
-    """The team whose name stands in the budget's name as a word of its own, the longest such name; None = the default channel."""
-    names = [team for team in governance.teams if team.channel and _is_named(team.name, notice.name)]
-    return max(names, key=lambda team: (len(team.name), team.name), default=None)
+    """The team that the config names for the budget's id; else the one whose name is a word of the budget's, the longest such name."""
+    owners = {budget.id: budget.team for budget in governance.cloud_budgets}
+    if notice.source != "trimtab" and notice.budget in owners:
+        return next(team for team in governance.teams if team.name == owners[notice.budget])
+    named = [team for team in governance.teams if (team.channel or team.teams_webhook or team.email) and _is_named(team.name, notice.name)]
+    return max(named, key=lambda team: (len(team.name), team.name), default=None)
 
 
 def _is_named(team: str, name: str) -> bool:
@@ -77,26 +104,7 @@ def _is_named(team: str, name: str) -> bool:
     return re.search(rf"(?<![a-z0-9]){re.escape(team.lower())}(?![a-z0-9])", name.lower()) is not None
 
 
-def causes(ports: Ports, governance: Governance, team: Team | None) -> tuple[str, ...]:
-    """The largest costs of the newest period, in words; a team's channel is told of that team's costs and nobody else's."""
-    scope = f"team-{slugged(team.name)}" if team else "all"
+def _newest(scope: str, ports: Ports) -> Summary | None:
     keys = ports.documents.keys(f"summaries/{scope}/")
     document = ports.documents.find(keys[-1]) if keys else None
-    return Summary.from_json(document).largest(governance.currency, TOP) if document else ()
-
-
-def fixes(ports: Ports, team: Team | None) -> tuple[tuple[str, str], ...]:
-    """Open proposals that lower the bill, the largest first: in words, and where; for a team, those on pools that it has a share of."""
-    lives = [fold(entry) for entry in ports.ledger.heads(STREAMS).values()]
-    waiting = [(part, life.pull_request) for life in lives if life.state in _OPEN and life.pull_request for part in life.planned().parts]
-    saving = [(proposal, ref) for proposal, ref in waiting if worth(proposal.finding).amount > 0 and _concerns(team, proposal)]
-    saving.sort(key=lambda pair: (worth(pair[0].finding).currency, -worth(pair[0].finding).amount, pair[0].id))
-    return tuple((f"{proposal.place.cluster}/{proposal.place.pool}: {_saved(proposal.finding)}", ref.url) for proposal, ref in saving[:TOP])
-
-
-def _saved(finding: Finding) -> str:
-    return f"{worth(finding)} a month{' at list price' if finding.saving_effective is None else ''}"
-
-
-def _concerns(team: Team | None, proposal: Proposal) -> bool:
-    return team is None or team.name in {name for name, _ in proposal.owners}
+    return Summary.from_json(document) if document else None

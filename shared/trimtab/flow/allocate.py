@@ -11,6 +11,7 @@ from operator import or_
 from pathlib import Path
 
 from trimtab.accounting.reconcile import added, demand_promise, reconciliations
+from trimtab.attribution.budget_cost import budget_cost, document_key
 from trimtab.attribution.cube import Cube, cell, gpu_hours, pool_cover, pool_day, team_summary, whole_summary
 from trimtab.attribution.model import model
 from trimtab.attribution.owners import OwnerRules, compile_rules, slugged, team_slugs
@@ -144,6 +145,9 @@ def _publish(run: _Run, exports: Sequence[str], observed: Observed) -> Summary:
     documents.publish(f"places/{run.period}", {"period": run.period, "places": surroundings(cube.cells, observed)})
     for slug, name in _audiences(run, cube).items():
         documents.publish(f"summaries/team-{slug}/{run.period}", team_summary(cube, name, slug).to_json())
+    for budget in run.governance.budgets:
+        cost = budget_cost(budget, cube.cells, observed.projects, period=run.period, made_at=cube.made_at)
+        documents.publish(document_key(budget.id, run.period), cost.to_json())
     return summary
 
 

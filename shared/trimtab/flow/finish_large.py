@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trimtab.errors import BadInput
 from trimtab.flow.allocate import allocate
+from trimtab.flow.budget_asks import ask_for_budgets
 from trimtab.flow.governance import home_governance
 from trimtab.flow.ingest import ingest_export
 from trimtab.flow.landed import ALLOCATE, drop_of, scratch, versions
@@ -51,7 +52,9 @@ def _delivery(url: str, run: str, here: Ports, cluster: Ports, folder: Path, now
 
 def _period(period: str, here: Ports, cluster: Ports, folder: Path, now: datetime) -> str:
     read = versions(here)
-    done = allocate(period, cluster, home_governance(here), folder, now)
+    governance = home_governance(here)
+    done = allocate(period, cluster, governance, folder, now)
+    ask_for_budgets(f"{period}.{read}", governance, here)
     # Whoever asks for the same versions again asks for what is done.
     here.inbox.finish(f"{ALLOCATE}{period}.{read}", "done by the Spark job")
     return f"{period}: {sum(export.rows for export in done.exports)} allocated rows"

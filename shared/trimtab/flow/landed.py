@@ -13,6 +13,7 @@ from pathlib import Path
 
 from trimtab.errors import BadInput, TooLarge
 from trimtab.flow.allocate import allocate
+from trimtab.flow.budget_asks import ask_for_budgets
 from trimtab.flow.governance import home_governance
 from trimtab.flow.hand_over import hand_over_delivery, hand_over_period, is_large_delivery, is_large_period
 from trimtab.flow.ingest import ingest_export, ingest_usage
@@ -20,7 +21,7 @@ from trimtab.flow.pull import pull
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports, Superseded
 from trimtab.records import ExportDrop, Json
-from trimtab.sources.drops import is_export_signal, is_usage_signal, parse_completion
+from trimtab.sources.drops import export_of, is_export_signal, is_usage_signal, parse_completion
 from trimtab.tables import scan
 
 ALLOCATE = "inbox/ingest/allocate."
@@ -73,6 +74,8 @@ def bill_landed(url: str, ports: Ports, folder: Path, now: datetime) -> str:
 
 def drop_of(url: str, ports: Ports, now: datetime) -> ExportDrop:
     """What a completion signal speaks for. Raises BadInput where it may not, or is none."""
+    # Before anything is read: an event can name any bucket, and nobody but an export's own is asked for it.
+    export_of(url, ports.settings.exports)
     modified = ports.buckets.modified(url)
     return parse_completion(ports.buckets.read(url), url, ports.settings.exports, modified=modified, now=now)
 
@@ -126,11 +129,13 @@ def attribute(name: str, ports: Ports, folder: Path, now: datetime) -> str:
     if ports.settings.has_spark and is_large_period(period, ports):
         return hand_over_period(period, asked, ports)
     try:
-        done = allocate(period, ports, home_governance(ports), folder, now)
+        governance = home_governance(ports)
+        done = allocate(period, ports, governance, folder, now)
     except TooLarge:
         if not ports.settings.has_spark:
             raise
         return hand_over_period(period, asked, ports)
+    ask_for_budgets(f"{period}.{asked}", governance, ports)
     rows = sum(export.rows for export in done.exports)
     return f"{period}: {rows} allocated rows"
 

@@ -14,9 +14,12 @@ from decimal import Decimal
 
 from trimtab.analysis.anomalies import anomalies
 from trimtab.analysis.forecast import forecast
+from trimtab.attribution.budget_cost import PREFIX, BudgetCost
 from trimtab.attribution.summary import Summary
-from trimtab.errors import BadInput, Refused
+from trimtab.errors import BadInput, Broken, Refused
+from trimtab.flow.budget_asks import ask_for_budgets, outlook_key
 from trimtab.flow.codec import dump
+from trimtab.flow.governance import home_governance
 from trimtab.flow.history import history_of
 from trimtab.flow.suggestions import suggest_owners
 from trimtab.flow.wake import Wake
@@ -67,6 +70,7 @@ def learn(_wake: Wake, ports: Ports, now: datetime) -> str:
     as_of = now.date() - timedelta(days=1)
     every = every_series(summaries, history)
     told = _outlooks(every, ports, as_of)
+    _budget_outlooks(ports, as_of)
     made = suggest_owners(summaries, ports)
     return f"{len(summaries)} audiences to {as_of}: {told} surprises told, {made} owners suggested"
 
@@ -144,6 +148,41 @@ def _outlooks(every: Sequence[CostSeries], ports: Ports, as_of: date) -> int:
         ports.documents.publish(f"forecasts/{scope}", {"as_of": as_of.isoformat(), "forecasts": made})
         ports.documents.publish(f"anomalies/{scope}", {"as_of": as_of.isoformat(), "series": unusual[scope]})
     return told
+
+
+def _budget_outlooks(ports: Ports, as_of: date) -> None:
+    """What each of our own budgets' months will have cost; then they are judged on it."""
+    costs: dict[str, list[BudgetCost]] = defaultdict(list)
+    for key in ports.documents.keys(PREFIX):
+        cost = _budget_cost(key, ports)
+        if cost is not None:
+            costs[key.removeprefix(PREFIX).split("/")[0]].append(cost)
+    for budget, periods in costs.items():
+        # Of a budget that was given another scope, only what was cut by the one it has now.
+        own = [cost for cost in periods if (cost.scope, cost.currency) == (periods[-1].scope, periods[-1].currency)]
+        made = forecast(_added(own), as_of, month=as_of + timedelta(days=1))
+        about: Json = {"as_of": as_of.isoformat(), "scope": periods[-1].scope, "currency": periods[-1].currency}
+        said: Json = {"forecast": dump(made)} if isinstance(made, Forecast) else {"forecast": None, "refused": made.reason}
+        ports.documents.publish(outlook_key(budget), {**about, **said})
+    if costs:
+        ask_for_budgets(f"forecast.{as_of}", home_governance(ports), ports)
+
+
+def _budget_cost(key: str, ports: Ports) -> BudgetCost | None:
+    """None where nothing can be read; that one budget keeps no other from being foreseen, nor what comes after."""
+    document = ports.documents.find(key)
+    try:
+        return BudgetCost.from_json(document) if document is not None else None
+    except Broken as error:
+        ports.log.warning("budget.refused", input=f"{key}: {error}")
+        return None
+
+
+def _added(costs: Sequence[BudgetCost]) -> Days:
+    days: Days = {}
+    for day, amount in (pair for cost in costs for pair in cost.days.items()):
+        days[date.fromisoformat(day)] = days.get(date.fromisoformat(day), Decimal(0)) + amount
+    return days
 
 
 def outlook(series: CostSeries, as_of: date) -> Forecast | NoForecast:

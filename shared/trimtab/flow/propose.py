@@ -4,27 +4,33 @@ Each step is one message, done once: `plan` freezes what the run works with, `an
 last cluster to finish wakes `open`. A run that dies anywhere is finished by the next delivery of the same message.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trimtab.analysis.ranking import rank
 from trimtab.analysis.rightsize import fingerprint
 from trimtab.changes import TERRAFORM, branch_name, find_place, is_covered, is_editable, is_kustomization, layout_of, plan_edit
-from trimtab.errors import BadInput, Broken, Refused
+from trimtab.errors import BadInput, Broken, Refused, Upstream
 from trimtab.flow.adopt import REPLACEABLE, adopt, looked_at, point_to_successors, remembered, supersede_stuck, supersede_vanished
 from trimtab.flow.analyze import analysis_of
 from trimtab.flow.bills import Bills
+from trimtab.flow.budgets import spent_scopes
+from trimtab.flow.cards import NotTold
 from trimtab.flow.codec import dump
 from trimtab.flow.dashboard import keep_dashboard, reasons_of
+from trimtab.flow.digests import tell_digests
 from trimtab.flow.effects import carry_on, catch_up
+from trimtab.flow.freezes import frozen_rule
 from trimtab.flow.governance import home_governance, read_governance
-from trimtab.flow.ground import Ground, ground_of
+from trimtab.flow.ground import Ground, ground_of, noted
 from trimtab.flow.groups import BUSY, Admitted, Group, admit, grouped, memories_of, turned_down, unlooked
 from trimtab.flow.life import Journal, Life, lives, proposal_id, stream_of, until_settled
 from trimtab.flow.past_cases import past_cases
 from trimtab.flow.runs import Analysis, Plan, analysis_key, evidence_end, find_plan, keep_plan, latest_analyses, plan_of
+from trimtab.flow.tickets import keep_tickets
 from trimtab.flow.wake import Wake
+from trimtab.flow.wakeups import MOST_RUNS_A_DAY, WAKE, asked_clusters, full_of_runs
 from trimtab.ports import Ports
 from trimtab.records import Cluster, ClusterUid, CommitSha, Finding, Governance, Place, Proposal, ProposalId, Refusal
 
@@ -43,8 +49,10 @@ class Checkout:
 
 
 def propose(wake: Wake, ports: Ports, now: datetime) -> str:
-    """One message of a run: a clock tick plans, `<run>.analyze.<cluster>` analyzes, `<run>.open` opens."""
+    """One message of a run: a clock tick or a wake plans, `<run>.analyze.<cluster>` analyzes, `<run>.open` opens."""
     name = wake.key.rsplit("/", 1)[1]
+    if name.startswith(WAKE):
+        return woken(name, wake.key, ports, now)
     if wake.key.startswith("inbox/clock/"):
         return plan(f"run-{name.replace(':', '').replace('-', '').lower()}", ports, now)
     run, _, step = name.partition(".")
@@ -56,24 +64,35 @@ def propose(wake: Wake, ports: Ports, now: datetime) -> str:
     raise BadInput(f"{wake.key}: a propose message is <run>.analyze.<cluster uid> or <run>.open")
 
 
+def woken(name: str, key: str, ports: Ports, now: datetime) -> str:
+    """A run over the clusters that a wake names, while the day has one left."""
+    only = asked_clusters(key, ports)
+    if full_of_runs(name, ports, now):
+        return f"no run: {MOST_RUNS_A_DAY} were asked for on this day already; the clock's next run goes on"
+    return plan(f"run-{name.removeprefix(WAKE).replace('.', '-')}", ports, now, only=only)
+
+
 # ── plan ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def plan(run: str, ports: Ports, now: datetime, *, notify: bool = True) -> str:
+def plan(run: str, ports: Ports, now: datetime, *, notify: bool = True, only: Collection[ClusterUid] = ()) -> str:
     """Freeze run, rules, commits and versions; one message per cluster. A repeated tick finds the plan and sends the same messages."""
-    frozen = find_plan(run, ports) or _freeze(run, ports, now)
+    frozen = find_plan(run, ports) or _freeze(run, ports, now, only)
     for uid in frozen.clusters if notify else ():
         ports.inbox.put(f"inbox/propose/{run}.analyze.{uid}", b"{}")
     return f"{run}: {len(frozen.clusters)} clusters to analyze"
 
 
-def _freeze(run: str, ports: Ports, now: datetime) -> Plan:
+def _freeze(run: str, ports: Ports, now: datetime, only: Collection[ClusterUid]) -> Plan:
+    governance = home_governance(ports)
     commits = tuple((repo.id, ports.forge.base_head(repo.id, repo.branch)) for repo in ports.settings.repositories)
     frozen = Plan(
         run=run,
         at=now,
-        governance=home_governance(ports).version,
+        governance=governance.version,
         commits=commits,
         usage_version=ports.lake.version("usage"),
-        clusters=tuple(sorted(cluster.uid for cluster in ports.palette.clusters())),
+        clusters=tuple(sorted(cluster.uid for cluster in ports.palette.clusters() if not only or cluster.uid in only)),
+        is_partial=bool(only),
+        spent=spent_scopes(governance, ports, now),
         left_alone=ports.palette.left_alone(),
         past=past_cases(ports),
     )
@@ -100,14 +119,15 @@ def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
         raise Refused(f"nothing opens: {stop}")
     ports.forge.forget()
     analyses = latest_analyses(frozen.run, ports)
-    checkouts = tuple(checkout(repo, commit, ports) for repo, commit in frozen.commits)
+    checkouts = tuple(checkout(repo, commit, ports, now) for repo, commit in frozen.commits)
     clusters = {cluster.uid: cluster for cluster in ports.palette.clusters()}
     refusals: list[Refusal] = []
     opened: list[ProposalId] = []
+    untold: list[str] = []
     findings = rank(finding for analysis in analyses for finding in analysis.findings)
     said = [no for analysis in analyses for no in analysis.refusals]
     # First, so that a proposal that is no longer wanted is in nobody's way.
-    supersede_vanished(findings, said, evidence_end(frozen), ports, now)
+    supersede_vanished(findings, said, evidence_end(frozen), ports, now, untold)
     known = lives(ports)
     drafts = [drafted(frozen, finding, clusters.get(finding.subject.cluster_uid), checkouts, ports) for finding in findings]
     carried = {} if not known else _carried(frozen, findings, said, known)
@@ -116,29 +136,36 @@ def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
             case Refusal():
                 refusals.append(item)
             case Group():
-                answers = open_group(frozen, item, carried.get(item.id, ()), known, clusters, checkouts, ports, now)
+                answers = open_group(frozen, item, carried.get(item.id, ()), known, clusters, checkouts, ports, now, untold)
                 refusals += [answer for answer in answers if isinstance(answer, Refusal)]
                 opened += [answer for answer in answers if not isinstance(answer, Refusal)]
             case _:
-                answer = open_alone(item, known, checkouts, ports, now)
+                answer = open_alone(item, known, checkouts, ports, now, untold)
                 refusals += [answer] if isinstance(answer, Refusal) else []
                 opened += [] if isinstance(answer, Refusal) else [answer]
-    supersede_stuck(carried.keys(), findings, said, evidence_end(frozen), ports, now)
+    supersede_stuck(carried.keys(), findings, said, evidence_end(frozen), ports, now, untold)
     told = reasons_of((*refusals, *said))
     ports.documents.publish(f"runs/{frozen.run}/refused", {"refusals": [dump(refusal) for refusal in refusals], "reasons": told})
-    ports.documents.publish("runs/latest", {"run": frozen.run, "at": frozen.at.isoformat()})
+    if not frozen.is_partial:
+        ports.documents.publish("runs/latest", {"run": frozen.run, "at": frozen.at.isoformat()})
     point_to_successors(opened, ports, now)
     for found in checkouts:
-        keep_dashboard(found.repo, found.ground.governance, "propose", ports, now)
+        keep_dashboard(found.repo, found.ground, "propose", ports, now)
+    keep_tickets(findings, tuple(clusters.values()), tuple(lives(ports).values()), home_governance(ports), ports, now)
+    tell_digests(frozen.run, opened, ports, now, untold)
+    if untold:
+        # All the rest is done: delivered again, the run finds it so, and tells what Slack did not take.
+        raise Upstream("; ".join(untold))
     return f"{frozen.run}: {len(opened)} proposals stand, {len(refusals)} findings were not opened"
 
 
-def checkout(repo: str, commit: CommitSha, ports: Ports) -> Checkout:
+def checkout(repo: str, commit: CommitSha, ports: Ports, now: datetime) -> Checkout:
     """Read a repo's rules and the files that its layouts take."""
     governance = read_governance(ports, repo, commit)
     paths = [path for path in ports.forge.list_files(repo, commit) if _is_wanted(path, governance)]
     files = ports.forge.read_files(repo, commit, paths)
-    return Checkout(repo=repo, commit=commit, governance=governance, files=files, ground=ground_of(repo, ports))
+    ground = noted(repo, ground_of(repo, ports), ports, now)
+    return Checkout(repo=repo, commit=commit, governance=governance, files=files, ground=ground)
 
 
 def _is_wanted(path: str, governance: Governance) -> bool:
@@ -153,6 +180,10 @@ def drafted(frozen: Plan, finding: Finding, cluster: Cluster | None, checkouts: 
         return _refused(finding, "cluster-gone", "Palette no longer lists this cluster.")
     if finding.needs_person:
         return _refused(finding, "needs-person", finding.needs_person)
+    frost = frozen_rule(cluster.uid, finding.rule, ports)
+    if frost is not None:
+        why = f"{finding.rule} was rolled back on this cluster on {frost.since:%Y-%m-%d} ({frost.reason}); a person lifts that"
+        return _refused(finding, "frozen", f"{why}: trimtab freeze --lift {cluster.name}/{finding.rule}")
     try:
         return draft(frozen, finding, cluster, checkouts, ports)
     except (BadInput, Refused) as error:
@@ -160,9 +191,12 @@ def drafted(frozen: Plan, finding: Finding, cluster: Cluster | None, checkouts: 
 
 
 def open_alone(
-    proposal: Proposal, known: Mapping[str, Life], checkouts: tuple[Checkout, ...], ports: Ports, now: datetime
+    proposal: Proposal, known: Mapping[str, Life], checkouts: tuple[Checkout, ...], ports: Ports, now: datetime, untold: list[str]
 ) -> ProposalId | Refusal:
-    """Bring one finding to its wanted state: a planned entry, a pull request, a card; or a refusal that says why not."""
+    """Bring one finding to its wanted state: a planned entry, a pull request, a card; or a refusal that says why not.
+
+    A card that Slack does not take is added to `untold`, and keeps no other from being opened.
+    """
     ground = next(found.ground for found in checkouts if found.repo == proposal.place.repo)
 
     def step() -> str:
@@ -173,14 +207,17 @@ def open_alone(
         carry_on(journal, ports, now, ground=ground)
         return refusal
 
-    reason = _settled(step)
+    reason = _settled(step, untold)
     return _refused(proposal.finding, "not-opened", reason) if reason else proposal.id
 
 
-def _settled(step: Callable[[], str]) -> str:
-    """Why it did not open; "" = it did."""
+def _settled(step: Callable[[], str], untold: list[str]) -> str:
+    """Why it did not open; "" = it did, or all but telling it is done."""
     try:
         return until_settled(step)
+    except NotTold as error:
+        untold.append(str(error))
+        return ""
     except (BadInput, Refused) as error:
         if isinstance(error, Broken):
             raise
@@ -233,6 +270,7 @@ def open_group(
     checkouts: tuple[Checkout, ...],
     ports: Ports,
     now: datetime,
+    untold: list[str],
 ) -> list[ProposalId | Refusal]:
     """Bring several findings to their wanted state as one pull request; what may not be in it is left out, and why is said."""
     again = [drafted(frozen, part.finding, clusters.get(part.finding.subject.cluster_uid), checkouts, ports) for part in unseen]
@@ -255,7 +293,7 @@ def open_group(
         carry_on(journal, ports, now, ground=found.ground)
         return refusal
 
-    reason = _settled(step)
+    reason = _settled(step, untold)
     # A step that another writer made start over may have answered before: the last answer is the one that was acted on.
     admitted = answers[-1] if answers else Admitted(proposal=None, left=tuple((part, reason) for part in parts))
     members = admitted.proposal.parts if admitted.proposal else ()
@@ -263,7 +301,7 @@ def open_group(
     named = {part.finding.subject for part, _ in admitted.left}
     refused += [_refused(part.finding, "not-opened", reason) for part in members if reason and part.finding.subject not in named]
     refused += [group.id] if members and not reason else []
-    return [*refused, *(open_alone(part, known, checkouts, ports, now) for part in admitted.alone)]
+    return [*refused, *(open_alone(part, known, checkouts, ports, now, untold) for part in admitted.alone)]
 
 
 def _admitted(

@@ -1,12 +1,13 @@
 """Budget and anomaly notices of three clouds → BudgetNotice. Money is exact; what cannot be read stays None and the words are kept.
 
-A notice that cannot be read in full is still a notice: somebody must be told. Only a sender's nonsense (no JSON, no text) is refused.
+A notice that cannot be read in full, or at all, is still a notice: somebody must be told.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -16,11 +17,15 @@ from trimtab.records import BudgetNotice
 
 LARGEST = 256 * 1024
 _RAW = 4000
+UNREADABLE = "unreadable/"
+"""What the ids of notices begin with that nobody can read."""
 _LABEL = re.compile(r"^([A-Za-z][A-Za-z ]{1,40}):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _AMOUNT = re.compile(r"^[^\d\-+.,]{0,4}(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?$")
 _ACCOUNT = re.compile(r"^AWS Account (\d{12})\b", re.MULTILINE)
 _DATED = re.compile(r"Notification ([A-Z][a-z]+ \d{1,2}, \d{4})")
 _MOST_DIGITS = 30
+_MOST_SHARE = Decimal(10) ** 12
+"""A threshold that is more than so many budgets is none that somebody set."""
 
 
 def parse_notice(body: bytes) -> BudgetNotice:
@@ -44,12 +49,60 @@ def parse_notice(body: bytes) -> BudgetNotice:
             raise BadInput(f"notice: source: expected aws-sns, aws-anomaly, gcp-budget or trimtab, got {other!a}")
 
 
-def notice_key(notice: BudgetNotice, month: str) -> str:
-    """What makes two notices the same: a budget's threshold in a period, or one anomaly however it grows. No outside text is in it."""
-    period = notice.period or month
-    threshold = "" if notice.kind == "anomaly" or notice.threshold is None else f"{notice.threshold.normalize():f}"
-    identity = json.dumps([notice.source, notice.budget, "" if notice.kind == "anomaly" else period, notice.kind, threshold])
-    return f"{notice.source}-{notice.kind}-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+def read_notice(body: bytes) -> BudgetNotice:
+    """The same, but what a known sender wrote and nobody can read is a notice too: somebody is told in its own words."""
+    return _keepable(_read(body))
+
+
+def _read(body: bytes) -> BudgetNotice:
+    try:
+        return parse_notice(body)
+    except BadInput:
+        envelope = _object(body, "notice")
+        source, message = _SENDERS.get(str(envelope.get("source"))), str(envelope.get("message") or "")
+        if source is None or not message.strip():
+            raise
+        return _unreadable(source, message)
+
+
+def read_azure(body: bytes) -> BudgetNotice:
+    """`parse_azure`, with the same for what it cannot read."""
+    try:
+        return _keepable(parse_azure(body))
+    except BadInput:
+        return _unreadable("azure", body[:LARGEST].decode("utf-8", "replace"))
+
+
+def _keepable(notice: BudgetNotice) -> BudgetNotice:
+    """JSON can write half a character, an escaped D800, and the record keeps none: without it the notice is told all the same."""
+    name, budget, period, raw = (_whole(text) for text in (notice.name, notice.budget, notice.period, notice.raw))
+    return replace(notice, name=name, budget=budget, period=period, raw=raw)
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+_SENDERS: Mapping[str, Literal["aws", "gcp", "trimtab"]] = {
+    "aws-sns": "aws",
+    "aws-anomaly": "aws",
+    "gcp-budget": "gcp",
+    "trimtab": "trimtab",
+}
+
+
+def _unreadable(source: Literal["aws", "gcp", "azure", "trimtab"], message: str) -> BudgetNotice:
+    """The same words are the same notice."""
+    identity = hashlib.sha256(message.encode("utf-8", "replace")).hexdigest()[:32]
+    return BudgetNotice(
+        source=source, budget=f"{UNREADABLE}{identity}", name="a notice that cannot be read", period="", kind="actual", threshold=None,
+        amount=None, budgeted=None, currency=None, raw=message[:_RAW],
+    )  # fmt: skip
+
+
+def is_unreadable(notice: BudgetNotice) -> bool:
+    """Nothing of it was understood."""
+    return notice.budget.startswith(UNREADABLE)
 
 
 # ── AWS ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -66,7 +119,7 @@ def _budget_text(subject: str, message: str) -> BudgetNotice:
         Budget Name: X          Budgeted Amount: $30.00     Alert Type: ACTUAL | FORECASTED
         Alert Threshold: > $24.00                           ACTUAL Amount: $36.69 | FORECASTED Amount: $0.95
 
-    It names no currency ("$" is many), and no period; a daily budget says "per day".
+    It names no currency ("$" is many), and of its period only the day on which it was written; a daily budget says "per day".
     """
     labels = {key.strip().lower(): value for key, value in _LABEL.findall(message)}
     kind: Literal["actual", "forecast"] = "forecast" if labels.get("alert type", "").upper() == "FORECASTED" else "actual"
@@ -77,7 +130,7 @@ def _budget_text(subject: str, message: str) -> BudgetNotice:
         source="aws",
         budget=f"{account[1] if account else ''}/{name}",
         name=name,
-        period=_day_of(message),
+        period=_period_of(message),
         kind=kind,
         threshold=_share(labels.get("alert threshold", "").lstrip("> "), budgeted),
         amount=amount_of(labels.get("forecasted amount" if kind == "forecast" else "actual amount", "")),
@@ -92,13 +145,14 @@ def _name_of(subject: str) -> str:
     return found[1] if found else ""
 
 
-def _day_of(message: str) -> str:
-    """The day of a daily budget's notice; "" for all others."""
-    found = _DATED.search(message) if " per day" in message else None
+def _period_of(message: str) -> str:
+    """The day of a daily budget's notice, of any other the month: a letter that is read late is not about the month after."""
+    found = _DATED.search(message)
     try:
-        return f"{datetime.strptime(found[1], '%B %d, %Y'):%Y-%m-%d}" if found else ""  # noqa: DTZ007 -- only a date is kept
+        written = f"{datetime.strptime(found[1], '%B %d, %Y'):%Y-%m-%d}" if found else ""  # noqa: DTZ007 -- only a date is kept
     except ValueError:
         return ""
+    return written if " per day" in message else written[:7]
 
 
 def _share(text: str, budgeted: Decimal | None) -> Decimal | None:
@@ -107,7 +161,8 @@ def _share(text: str, budgeted: Decimal | None) -> Decimal | None:
         percent = amount_of(text[:-1])
         return None if percent is None else percent / 100
     amount = amount_of(text)
-    return None if amount is None or not budgeted else (amount / budgeted).quantize(Decimal("0.0001")).normalize()
+    share = amount / budgeted if amount is not None and budgeted else None
+    return share.quantize(Decimal("0.0001")).normalize() if share is not None and share <= _MOST_SHARE else None
 
 
 def parse_anomaly(message: str) -> BudgetNotice:
