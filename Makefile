@@ -6,7 +6,7 @@ SPARK := .venv/.spark
 FORGES := tests/forges/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo test check focus bench accuracy golden security e2e lock serve clean
+.PHONY: help setup spark demo test check focus bench accuracy golden fuzz security e2e lock serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ e2e: $(READY) ## the demo, killed and repeated, and the page in a real browser
 
 golden: $(READY) ## write the golden texts anew; read the diff before you commit it
 	TRIMTAB_GOLDEN=write $(BIN)/python -m pytest -q -p no:cacheprovider tests/golden
+
+fuzz: $(READY) ## 10,000 hostile requests at every door; a seed of TRIMTAB_FUZZ_SEED repeats a run
+	TRIMTAB_FUZZ=10000 $(BIN)/python -m pytest -n auto -p no:cacheprovider tests/fuzz
 
 security: $(READY) ## write docs/security.md from the tests that prove its rows
 	$(BIN)/python -m tests.security.page

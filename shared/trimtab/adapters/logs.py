@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LONGEST = 400
+RESERVED = frozenset({"_aws", "level", "event", "time"})
+"""Names that mean something to whoever reads the log: a metric that CloudWatch makes of a line, or the line's own frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class JsonLog:
         self._write("warning", event, values)
 
     def _write(self, level: str, event: str, values: dict[str, object]) -> None:
-        line = {"level": level, "event": event} | {name: _shown(value) for name, value in values.items()}
+        line = {name: _shown(value) for name, value in values.items() if name not in RESERVED} | {"level": level, "event": event}
         text = json.dumps(line, ensure_ascii=True, default=str) + "\n"
         if self.path is None:
             sys.stderr.write(text)

@@ -8,9 +8,9 @@ import typer
 from pydantic import ValidationError
 
 from trimtab.cli import cost_queries, cost_reports
-from trimtab.cli.options import ConfigOption, Format, FormatOption, PeriodOption, StoreOption
+from trimtab.cli.options import ConfigOption, Format, FormatOption, PeriodOption, StoreOption, ViewerOption
 from trimtab.cli.output import console, plain, print_json, print_table, say, shown
-from trimtab.cli.session import reading
+from trimtab.cli.session import asking, reading, retelling
 from trimtab.cli.story import print_reconciliations
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.allocate import allocate as allocate_period
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("allocate", help="Attribute a period and reconcile it with the bill.")(allocate)
     cost_queries.register(app)
     cost_reports.register(app)
-    app.command("explain", help="The whole story of a row or a proposal.")(explain)
+    app.command("explain", help="The whole story of a row, a proposal or a verdict.")(explain)
 
 
 def ingest(
@@ -107,22 +107,25 @@ def allocate(
 
 
 def explain(
-    thing: Annotated[str, typer.Argument(metavar="ID", help="row-…, alloc-… or prop-…")],
+    thing: Annotated[str, typer.Argument(metavar="ID", help="row-…, alloc-…, prop-… or verdict-…")],
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """The story behind an id; ids carry their kind."""
-    from trimtab.cli.story import explain_proposal
+    from trimtab.cli.story import check_may_see
     from trimtab.flow.explain_cost import explain_row
 
-    with reading(store, config) as session:
-        if thing.startswith("prop-"):
-            explain_proposal(thing, session.ports, output)
-            return
-        if not thing.startswith(("row-", "alloc-")):
-            raise BadInput(f"{thing}: an id begins with row-, alloc- or prop-")
-        story = explain_row(thing, session.ports)
+    with asking(store, config, who, thing) as (session, asker):
+        if not thing.startswith(("row-", "alloc-", "prop-", "verdict-")):
+            raise BadInput(f"{thing}: an id begins with row-, alloc-, prop- or verdict-")
+        if thing.startswith(("prop-", "verdict-")):
+            check_may_see(thing, asker, session.ports)
+        story = explain_row(thing, session.ports, asker.teams) if thing.startswith(("row-", "alloc-")) else None
+    if story is None:
+        _explain_change(thing, store, config, output)
+        return
     if output is Format.JSON:
         print_json(story)
     else:
@@ -131,3 +134,15 @@ def explain(
         for sentence in story.sentences():
             console().print(shown(sentence), soft_wrap=True)
         print_tree(plain(story))
+
+
+def _explain_change(thing: str, store: str | None, config: str | None, output: Format) -> None:
+    from trimtab.cli.story import explain_proposal
+    from trimtab.cli.verdict_story import explain_verdict
+
+    if thing.startswith("verdict-"):
+        with retelling(store) as session:
+            explain_verdict(thing, session.ports, output)
+        return
+    with reading(store, config) as session:
+        explain_proposal(thing, session.ports, output)

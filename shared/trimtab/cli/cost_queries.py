@@ -10,9 +10,9 @@ import typer
 from trimtab.accounting.exchange import parse_rates
 from trimtab.attribution.query import CostQuery, parse_condition, parse_overhead
 from trimtab.attribution.summary import Amounts
-from trimtab.cli.options import ConfigOption, Format, FormatOption, PeriodOption, StoreOption
+from trimtab.cli.options import ConfigOption, Format, FormatOption, PeriodOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_gap, print_json, print_table, say
-from trimtab.cli.session import reading
+from trimtab.cli.session import asking
 from trimtab.errors import BadInput
 from trimtab.flow.costs import CostRow, CostTable, Reporting
 from trimtab.flow.costs import costs as cost_table
@@ -86,6 +86,7 @@ def costs(
     fx: Annotated[
         Path | None, typer.Option("--fx", help="rates: date,from,to,rate (default: .trimtab/fx.csv)", exists=True, dir_okay=False)
     ] = None,
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
@@ -93,9 +94,9 @@ def costs(
     """Cost by keys; several currencies are never added."""
     words = _Words(idle, idle_by, split_idle, tuple(share or ()), split, overhead, tuple(filters or ()))
     keys = tuple(key.strip() for key in by.split(",") if key.strip())
-    with reading(store, config) as session:
+    with asking(store, config, who, f"costs by {by} of {period or 'every period'}") as (session, asker):
         reporting = _reporting(currency, fx, session.ports)
-        table = cost_table(keys, f"p-{period}" if period else None, session.ports, words.query(), reporting)
+        table = cost_table(keys, f"p-{period}" if period else None, session.ports, words.query(), reporting, asker.teams)
     if output is Format.JSON:
         print_json(table)
     else:

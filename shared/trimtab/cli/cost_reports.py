@@ -6,9 +6,9 @@ from typing import Annotated, cast
 import typer
 
 from trimtab.accounting.audit_sample import Accuracy
-from trimtab.cli.options import ConfigOption, Format, FormatOption, PeriodOption, StoreOption
+from trimtab.cli.options import ConfigOption, Format, FormatOption, PeriodOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_gap, print_json, print_table, say
-from trimtab.cli.session import deciding, reading
+from trimtab.cli.session import asking, deciding
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.audit_sample import Sample, draw
 from trimtab.flow.audit_sample import answer as keep_answer
@@ -17,6 +17,7 @@ from trimtab.flow.unit_rates import Scope, unit_rates
 from trimtab.flow.variance import VarianceReport
 from trimtab.flow.variance import variance as variance_report
 from trimtab.ports import Ports
+from trimtab.records import Person
 
 RATE_COLUMNS = ("per CPU-hour", "per GiB-hour", "per GPU-hour", "CPU-hours", "GiB-hours", "GPU-hours", "efficiency")
 
@@ -34,12 +35,13 @@ def register(app: typer.Typer) -> None:
 def rates(
     by: Annotated[str, typer.Option("--by", help="cluster, pool or instance-type")] = "pool",
     period: PeriodOption = None,
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Unit rates; a place without hours of something has no rate for it."""
-    with reading(store, config) as session:
+    with asking(store, config, who, f"unit rates by {by} of {period or 'every period'}", of_all=True) as (session, _):
         found = unit_rates(cast("Scope", by), period, session.ports)
     if output is Format.JSON:
         print_json(found)
@@ -60,6 +62,7 @@ def _plain(value: Decimal | None) -> str | None:
 def variance(
     period: PeriodOption = None,
     by: Annotated[str | None, typer.Option("--by", help="cluster (default: all together)")] = None,
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
@@ -67,7 +70,7 @@ def variance(
     """The causes add up to the difference between estimate and bill, exactly."""
     if by not in {None, "cluster"}:
         raise BadInput(f"--by {by}: the variance is by cluster, or of all together")
-    with reading(store, config) as session:
+    with asking(store, config, who, f"the variance of {period or 'every period'}", of_all=True) as (session, _):
         report = variance_report(period, session.ports, by_cluster=by == "cluster")
     if output is Format.JSON:
         print_json(report)
@@ -100,7 +103,7 @@ def audit_sample(
     """Draw a sample by money, or show the one that was drawn with what its answers say."""
     if context.invoked_subcommand:
         return
-    with reading(store, config) as session:
+    with asking(store, config, None, f"a sample of {period or 'the newest period'}", of_all=True) as (session, _):
         sample = draw(period, size, seed, currency, session.ports, session.now)
     if output is Format.JSON:
         print_json(sample)
@@ -122,18 +125,20 @@ def audit_answer(
     if said == "no" and not reason.strip():
         raise BadInput("--reason: say what is wrong with the row")
     with deciding(store) as session:
-        _demand_person(who, session.ports)
-        found = keep_answer(row_id, is_right=said == "yes", reason=reason, who=who, ports=session.ports, now=session.now)
+        person = _listed(who, session.ports)
+        found = keep_answer(row_id, is_right=said == "yes", reason=reason, who=person.id, ports=session.ports, now=session.now)
     if output is Format.JSON:
         print_json(found)
     else:
         typer.echo(_accuracy(found))
 
 
-def _demand_person(who: str, ports: Ports) -> None:
+def _listed(who: str, ports: Ports) -> Person:
     people = home_governance(ports).people
-    if who not in {person.id for person in people}:
-        raise Refused(f"--as {who}: owners.yaml lists {', '.join(person.id for person in people) or 'nobody'}")
+    for person in people:
+        if person.called == who:
+            return person
+    raise Refused(f"--as {who}: owners.yaml lists {', '.join(person.called for person in people) or 'nobody'}")
 
 
 def _print_sample(sample: Sample) -> None:

@@ -16,7 +16,7 @@ from trimtab.attribution.cost_table import CostRow, CostTable, answer, known_sum
 from trimtab.attribution.query import KEYS, CostQuery, Overhead, column, converted, plain_query, preparation, result
 from trimtab.errors import BadInput
 from trimtab.ports import Ports, Session
-from trimtab.tables import scan
+from trimtab.tables import scan, text_literal
 
 __all__ = ["KEYS", "CostRow", "CostTable", "Reporting", "costs", "open_allocated", "period_slug"]
 
@@ -40,9 +40,14 @@ def period_slug(period: str) -> str:
 
 
 def costs(
-    by: tuple[str, ...], period: str | None, ports: Ports, query: CostQuery | None = None, reporting: Reporting | None = None
+    by: tuple[str, ...],
+    period: str | None,
+    ports: Ports,
+    query: CostQuery | None = None,
+    reporting: Reporting | None = None,
+    teams: Sequence[str] | None = None,
 ) -> CostTable:
-    """The allocated cost of a period (None = all) by these keys.
+    """The allocated cost of a period (None = all) by these keys; of some teams alone, as if there were no other cost.
 
     Raises BadInput where a key is unknown or nothing is allocated, Broken where the answer does not add up to the table.
     """
@@ -50,7 +55,7 @@ def costs(
         column(key)
     slug = None if period is None else period_slug(period)
     with ports.engine.session() as session:
-        open_allocated(session, ports, slug)
+        open_allocated(session, ports, slug, teams)
         missing = _rated(session, reporting) if reporting else ()
         if query is not None:
             table = _asked(session, by, slug, query, is_converted=reporting is not None)
@@ -61,8 +66,8 @@ def costs(
     return _in_currency(table, reporting, missing) if reporting else table
 
 
-def open_allocated(session: Session, ports: Ports, period: str | None) -> None:
-    """The view `allocated`: one period's rows, or all. Raises BadInput where there are none."""
+def open_allocated(session: Session, ports: Ports, period: str | None, teams: Sequence[str] | None = None) -> None:
+    """The view `allocated`: one period's rows, or all, of everybody or of some teams alone. Raises BadInput where there are none."""
     files = (
         ports.lake.files("allocated", None if period is None else {"x_Period": period})
         if ports.lake.version("allocated") is not None
@@ -70,7 +75,10 @@ def open_allocated(session: Session, ports: Ports, period: str | None) -> None:
     )
     if not files:
         raise BadInput(f"{period or 'no period'}: nothing is allocated; run `trimtab allocate` first")
-    session.run(f"CREATE OR REPLACE TEMP VIEW allocated AS {scan('allocated', files)}")
+    whole = scan("allocated", files)
+    # Below everything that asks: no key, filter or share can name what is not in the view.
+    own = "" if teams is None else f' WHERE "x_Team" IN ({", ".join(text_literal(team) for team in teams)})'
+    session.run(f"CREATE OR REPLACE TEMP VIEW allocated AS SELECT * FROM ({whole}) AS whole{own}")
 
 
 # ── In another currency ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,11 +2,13 @@
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trimtab.attribution.summary import Amounts, plain
 from trimtab.errors import BadInput
+from trimtab.flow.access import CROWD
 from trimtab.flow.costs import open_allocated
 from trimtab.ports import Ports, Session
 
@@ -140,13 +142,34 @@ def _owner(line: Line) -> str:
     return "; ".join(words for words in (shared, f"{team} ({above})" if team and above else team) if words)
 
 
-def explain_row(row_id: str, ports: Ports) -> Explained:
-    """The story of a bill row (`row-…`) or of one allocated row (`alloc-…`). Raises BadInput where there is no such row."""
+def explain_row(row_id: str, ports: Ports, teams: Sequence[str] | None = None) -> Explained:
+    """The story of a bill row (`row-…`) or of one allocated row (`alloc-…`). Raises BadInput where there is no such row.
+
+    For some teams alone it is the story of their part, and says no share from which another team's part would follow.
+    """
     if ROW_ID.fullmatch(row_id) is None:
         raise BadInput(f"{row_id!r} is no row id: expected row-… or alloc-…")
     with ports.engine.session() as session:
+        open_allocated(session, ports, None, teams)
+        origin = _origin_id(session, row_id)
+        told = _explained(session, row_id, origin)
+        if teams is None:
+            return told
         open_allocated(session, ports, None)
-        return _explained(session, row_id, _origin_id(session, row_id))
+        return told if _teams_on(session, origin) >= CROWD else _without_shares(told)
+
+
+def _teams_on(session: Session, origin: str) -> int:
+    return int(str(session.rows('SELECT count(DISTINCT "x_Team") FROM allocated WHERE "x_RowId" = $id', {"id": origin})[0][0]))
+
+
+def _without_shares(told: Explained) -> Explained:
+    """A part and its share say what the whole was, and of two teams the rest is the other's."""
+
+    def bare(line: Line) -> Line:
+        return replace(line, elements=())
+
+    return replace(told, lines=tuple(bare(line) for line in told.lines), asked=bare(told.asked) if told.asked else None)
 
 
 def _origin_id(session: Session, row_id: str) -> str:

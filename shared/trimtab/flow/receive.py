@@ -5,7 +5,7 @@ Imports here are measured: no pydantic, no records, no cloud SDK (tests/function
 """
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from trimtab.errors import BadInput, Forged, TooLarge, Upstream
@@ -14,7 +14,7 @@ from trimtab.sources.senders import SOURCES, Request, Secrets, inbox_key, parse_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LARGEST = {"slack": 256 << 10, "palette": 64 << 10, "azure": 256 << 10, "github": 5 << 20, "gitlab": 5 << 20}
+LARGEST = {"slack": 256 << 10, "palette": 64 << 10, "azure": 256 << 10, "alertmanager": 1 << 20, "github": 5 << 20, "gitlab": 5 << 20}
 """Bytes that a body may have; a push to a large repo is the largest thing anybody sends us on purpose."""
 
 STATUSES: tuple[tuple[type[Exception], int], ...] = ((TooLarge, 413), (Forged, 401), (BadInput, 400), (Upstream, 503))
@@ -28,6 +28,27 @@ class Keeps(Protocol):
         """Keep `body` under `key`; False = it was there already, which is success too."""
 
 
+LOGGED_EVERY = timedelta(minutes=1)
+
+
+class Refusals:
+    """What was refused, for the log: one line a minute, however many come, so that a flood costs no more than its first request."""
+
+    __slots__ = ("_due", "_skipped", "_write")
+
+    def __init__(self, write: "Callable[..., None]") -> None:
+        self._write, self._due, self._skipped = write, datetime.min.replace(tzinfo=UTC), 0
+
+    def add(self, status: int, request: Request, why: str, now: datetime) -> None:
+        """Log it with how many went by since the last line, or count it."""
+        if now < self._due:
+            self._skipped += 1
+            return
+        place = request.path if request.path in SOURCES else ""
+        self._write("receive.refused", status=status, path=place, size=len(request.body), skipped=self._skipped, input=why)
+        self._due, self._skipped = now + LOGGED_EVERY, 0
+
+
 class ReceivePorts(NamedTuple):
     """All that `receive` may touch."""
 
@@ -35,6 +56,10 @@ class ReceivePorts(NamedTuple):
     secrets: Secrets
     clock: datetime | None = None
     """A fixed "now" of a replay on disk; the entry point passes it, or the time."""
+    check_azure: "Callable[[Request, datetime], None] | None" = None
+    """Checks the token of a secure webhook; None = the secret in the URL counts, where one was chosen."""
+    refusals: Refusals | None = None
+    """None = nobody is told."""
 
 
 class Reply(NamedTuple):
@@ -46,15 +71,19 @@ class Reply(NamedTuple):
 
 
 def receive(request: Request, ports: ReceivePorts, now: datetime) -> Reply:
-    """Answer one request."""
-    if request.path not in SOURCES:
-        return Reply(404, "not found\n")
-    if request.method != "POST":
-        return Reply(405, "POST only\n")
+    """Answer one request: little to the outside, and why not to the log."""
     try:
-        return _kept(request, ports, now)
+        if request.path not in SOURCES:
+            reply, why = Reply(404, "not found\n"), f"nobody is served on {request.path[:80]!a}"
+        elif request.method != "POST":
+            reply, why = Reply(405, "POST only\n"), f"the method {request.method[:20]!a}"
+        else:
+            return _kept(request, ports, now)
     except (BadInput, Upstream) as error:
-        return refusal(error)
+        reply, why = refusal(error), str(error)
+    if ports.refusals is not None:
+        ports.refusals.add(reply.status, request, why, now)
+    return reply
 
 
 def refusal(error: BadInput | Upstream) -> Reply:
@@ -68,7 +97,10 @@ def _kept(request: Request, ports: ReceivePorts, now: datetime) -> Reply:
     limit = LARGEST[request.source]
     if len(request.body) > limit:
         raise TooLarge(f"{request.path}: {len(request.body)} bytes are over the limit of {limit}")
-    verify(request, ports.secrets, now)
+    if request.source == "azure" and ports.check_azure is not None:
+        ports.check_azure(request, now)
+    else:
+        verify(request, ports.secrets, now)
     answer = _WELL_FORMED[request.source](request)
     if answer is None:
         ports.inbox.put(inbox_key(request), wrap(request, now))
@@ -103,12 +135,20 @@ def _palette(request: Request) -> Reply | None:
     return None
 
 
+def _alertmanager(request: Request) -> Reply | None:
+    from trimtab.sources import alertmanager  # not what a cold Slack click should wait for
+
+    alertmanager.parse(request.body)
+    return None
+
+
 _WELL_FORMED: "dict[str, Callable[[Request], Reply | None]]" = {
     "slack": _slack,
     "github": _hook,
     "gitlab": _hook,
     "azure": _hook,
     "palette": _palette,
+    "alertmanager": _alertmanager,
 }
 
 

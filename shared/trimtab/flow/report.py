@@ -5,17 +5,21 @@ A team's files and message are made from the team's own documents alone, so noth
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from trimtab.attribution.owners import team_slugs
 from trimtab.attribution.summary import CostLine, Summary
 from trimtab.errors import BadInput, Refused
+from trimtab.flow.access import record_access
 from trimtab.flow.codec import load
 from trimtab.flow.costs import period_slug
 from trimtab.flow.governance import home_governance
+from trimtab.flow.masks import mask_of_messages
 from trimtab.flow.wake import Wake
+from trimtab.policy.access_rules import Audience
+from trimtab.policy.masking import masked
 from trimtab.ports import Ports
 from trimtab.records import Anomaly, Forecast, Json, NoForecast, OtherShare, Reconciliation, Team
 from trimtab.render.showback import Line, Outlook, Showback, Table, money, month_name, page, table_csv
@@ -37,11 +41,12 @@ def report(_wake: Wake, ports: Ports, now: datetime) -> str:
     return f"{len(published)} reports; {'; '.join(told) or 'no channel is set, so nobody was told'}"
 
 
-def render_files(ports: Ports, period: str | None) -> dict[str, bytes]:
-    """Path → content of every audience's files of a period, the newest unless one is given; {} where there is none."""
+def render_files(ports: Ports, period: str | None, allowed: Collection[str] | None = None) -> dict[str, bytes]:
+    """Path → content of the files of a period, the newest unless one is given, of every audience or the allowed ones; {} = none."""
     chosen = period_slug(period) if period else next(iter(_periods(ports)[-1:]), None)
     files: dict[str, bytes] = {}
-    for scope in _scopes(ports, chosen) if chosen else ():
+    scopes = _scopes(ports, chosen) if chosen else []
+    for scope in scopes if allowed is None else [scope for scope in scopes if scope in allowed]:
         showback = _showback(scope, chosen or "", ports)
         files[f"{scope}/showback.html"] = page(showback, ports.wording).encode()
         files[f"{scope}/showback.csv"] = table_csv(showback).encode()
@@ -174,11 +179,13 @@ def team_channels(teams: Sequence[Team]) -> dict[str, str]:
 def _tell(showback: Showback, channel: str, ports: Ports, now: datetime) -> str:
     """One message per channel, period and content; found again by its nonce, so that a second wake does not say it twice."""
     headline = f"Cost of {month_name(showback.month)}, {showback.audience}"
-    lines = message(showback)
+    mask = mask_of_messages(home_governance(ports), ports)
+    lines = [masked(line, mask) for line in message(showback)]
     nonce = hashlib.sha256(repr((channel, headline, lines)).encode()).hexdigest()[:32]
     try:
         if ports.chat.find(channel, nonce) is not None:
             return f"{channel} was told before"
+        record_access(Audience(actor="report", teams=None), f"{headline}, to {channel}", ports, now, nonce=nonce)
         ports.chat.post(channel, digest(headline, lines, now), headline, nonce)
     except Refused as refusal:
         # One channel's door does not keep the others from hearing theirs.
@@ -204,14 +211,14 @@ def _beside(currency: str, others: Sequence[OtherShare]) -> str:
     for share in others:
         if share.currency == currency:
             sums[share.name] = sums.get(share.name, Decimal(0)) + share.amount
-    return f"Beside the bill, in {currency}: {', '.join(f'{name} {money(amount)}' for name, amount in sorted(sums.items()))}"
+    return f"Beside the bill: {', '.join(f'{name} {money(amount)} {currency}' for name, amount in sorted(sums.items()))}"
 
 
 def _adds_up(record: Reconciliation) -> str:
     whole = f"{money(record.billed)} {record.currency} effective cost"
     if record.difference == 0:
         return f"The parts add up to the bill: {whole}"
-    return f"The parts differ from the bill, {whole}, by {record.difference}: somebody must look"
+    return f"The parts differ from the bill, {whole}, by {record.difference} {record.currency}: somebody must look"
 
 
 def _outlook_lines(outlook: Outlook) -> list[str]:
@@ -219,10 +226,11 @@ def _outlook_lines(outlook: Outlook) -> list[str]:
     if isinstance(made, Forecast):
         lines.append(
             f"Expected for {month_name(made.month)}: {money(made.total)} {outlook.currency}, "
-            f"between {money(made.low)} and {money(made.high)}; known so far: {money(made.spent)}"
+            f"between {money(made.low)} {outlook.currency} and {money(made.high)} {outlook.currency}; "
+            f"known so far: {money(made.spent)} {outlook.currency}"
         )
     lines += [
-        f"Unusual on {item.day}: {money(item.actual)} {outlook.currency} where {money(item.expected)} was expected"
+        f"Unusual on {item.day}: {money(item.actual)} {outlook.currency} where {money(item.expected)} {outlook.currency} was expected"
         for item in outlook.anomalies[-TOP:]
     ]
     return lines

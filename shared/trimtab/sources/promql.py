@@ -105,8 +105,8 @@ def promql(query: Query, matchers: Mapping[str, str], jobs: Sequence[str] = ()) 
 
     Any pod that is scraped can write series of any name; which job scraped them is set by Prometheus.
     """
-    each = [f"{_name(name)}={_quoted(value)}" for name, value in sorted(matchers.items())]
-    extra = ", ".join([*each, *([f"job=~{_quoted('|'.join(map(re.escape, jobs)))}"] if jobs else [])])
+    each = [f"{_name(name)}={quoted(value)}" for name, value in sorted(matchers.items())]
+    extra = ", ".join([*each, *([f"job=~{quoted('|'.join(map(re.escape, jobs)))}"] if jobs else [])])
 
     def with_matchers(found: re.Match[str]) -> str:
         return "{" + ", ".join(part for part in (found[1].strip(), extra) if part) + "}"
@@ -120,5 +120,6 @@ def _name(name: str) -> str:
     return name
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A string as PromQL writes it."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

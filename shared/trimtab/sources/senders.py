@@ -1,4 +1,4 @@
-"""Who sent this? Signatures and shared secrets of the five callers, checked over the raw bytes with the standard library alone.
+"""Who sent this? Signatures and shared secrets of the callers, checked over the raw bytes with the standard library alone.
 
 A missing secret, a missing header and a stale time are all the same answer: Forged. No MAC is ever computed with an empty key.
 This module and `flow/receive.py` import nothing heavy, so that a cold start answers within Slack's three seconds.
@@ -22,7 +22,14 @@ WINDOW_SECONDS = 300
 MOST_FIELDS = 100
 """Of a form; Slack's slash command has the most, a dozen."""
 
-SOURCES = {"/palette": "palette", "/slack": "slack", "/github": "github", "/gitlab": "gitlab", "/azure": "azure"}
+SOURCES = {
+    "/palette": "palette",
+    "/slack": "slack",
+    "/github": "github",
+    "/gitlab": "gitlab",
+    "/azure": "azure",
+    "/alertmanager": "alertmanager",
+}
 
 _KEPT = frozenset((
     "content-type", "x-slack-signature", "x-slack-request-timestamp", "x-hub-signature-256", "x-github-event", "x-github-delivery",
@@ -164,12 +171,18 @@ def _palette(request: Request, secrets: tuple[str, ...], now: datetime) -> bool:
     return _any_equal(_header(request, "x-trimtab-token"), list(secrets))
 
 
+def _alertmanager(request: Request, secrets: tuple[str, ...], now: datetime) -> bool:
+    del now  # a bearer token is all that Alertmanager can send; what it wakes reads the metrics itself
+    scheme, _, token = _header(request, "authorization").partition(" ")
+    return _any_equal(token.strip(), list(secrets)) and scheme.lower() == "bearer"
+
+
 def _azure(request: Request, secrets: tuple[str, ...], now: datetime) -> bool:
     del now  # the secret is in the URL of the action group's webhook; the gateway must not log the query
     return _any_equal(request.query.get("token", ""), list(secrets))
 
 
-_CHECKS = {"slack": _slack, "github": _github, "gitlab": _gitlab, "palette": _palette, "azure": _azure}
+_CHECKS = {"slack": _slack, "github": _github, "gitlab": _gitlab, "palette": _palette, "azure": _azure, "alertmanager": _alertmanager}
 
 
 def _header(request: Request, name: str) -> str:

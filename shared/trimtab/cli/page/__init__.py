@@ -9,14 +9,15 @@ from datetime import datetime
 
 from trimtab.cli.output import say
 from trimtab.cli.page.server import open_server
+from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
 
 __all__ = ["open_server", "serve_page"]
 
 
-def serve_page(ports: Ports, clock: Callable[[], datetime], port: int, secret: bytes) -> None:
+def serve_page(ports: Ports, clock: Callable[[], datetime], port: int, secret: bytes, asker: Audience) -> None:
     """Serve until interrupted. `secret` is new on every start. Raises BadInput where the port is taken."""
-    server = open_server(ports, clock, port, secret)
+    server = open_server(ports, clock, port, secret, asker)
     say(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)")
     try:
         server.serve_forever(poll_interval=0.2)

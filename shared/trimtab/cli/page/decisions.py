@@ -127,7 +127,7 @@ def decider(life: Life, choice: Choice, ports: Ports) -> Person:
         raise Refused(reason)
     if life.state not in ASKS:
         raise Refused(f"the proposal is {life.state}: it does not ask for a decision")
-    person = next((person for person in deciders(life, ports) if person.id == choice.person), None)
+    person = next((person for person in deciders(life, ports) if choice.person in (person.id, person.called)), None)
     if person is None:
         raise BadInput(f"decide as {choice.person[:60]!a}: not one of those who may decide on this proposal")
     return person

@@ -5,10 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from trimtab.attribution.summary import Summary
-from trimtab.cli.story import proposal_row, total
+from trimtab.cli.story import is_shown, proposal_row, total
+from trimtab.flow.access import OPERATOR, scopes_of
 from trimtab.flow.life import STREAMS, Life, fold
 from trimtab.flow.propose import Analysis, latest_analyses
 from trimtab.lifecycle import State
+from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
 from trimtab.records import Finding, Reconciliation, Tier
 from trimtab.render.page import Bar, bar_svg, stacked_svg
@@ -23,10 +25,13 @@ PARTS = (
 Values = dict[str, object]
 
 
-def overview(ports: Ports) -> Values:
-    """Every value of the first page."""
-    lives = [life for _, entry in sorted(ports.ledger.heads(STREAMS).items()) if (life := fold(entry)).proposal]
-    summaries = [Summary.from_json(document) for key in ports.documents.keys("summaries/all/") if (document := ports.documents.find(key))]
+def overview(ports: Ports, asker: Audience = OPERATOR) -> Values:
+    """Every value of the first page, as far as somebody may see it."""
+    known = [life for _, entry in sorted(ports.ledger.heads(STREAMS).items()) if (life := fold(entry)).proposal]
+    lives = [life for life in known if is_shown(life.planned(), asker)]
+    scopes = ["all"] if asker.teams is None else sorted(scopes_of(asker) or ())
+    keys = [key for scope in scopes for key in ports.documents.keys(f"summaries/{scope}/")]
+    summaries = [Summary.from_json(document) for key in keys if (document := ports.documents.find(key))]
     reconciliations = total(item for summary in summaries for item in summary.reconciliations)
     return {
         "proposals": [_row(life) for life in sorted(lives, key=_most_urgent)],
@@ -36,7 +41,7 @@ def overview(ports: Ports) -> Values:
         "periods": _periods(summaries),
         "currencies": [_currency(rows) for rows in _by_currency(reconciliations)],
         "teams": _teams(summaries),
-        **_newest_run(ports, lives),
+        **(_newest_run(ports, lives) if asker.teams is None else {"run": None, "refusals": [], "not_opened": []}),
     }
 
 

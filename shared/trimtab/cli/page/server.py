@@ -17,9 +17,11 @@ from trimtab.cli.page.decisions import Choice, decide, deliver_waiting, read_onl
 from trimtab.cli.page.overview import overview
 from trimtab.cli.page.proposal import proposal_page
 from trimtab.cli.page.safety import FIELD, HEADERS, Guard, Stranger
-from trimtab.cli.story import life_of
+from trimtab.cli.story import check_may_see, life_of
 from trimtab.demo import cloud
 from trimtab.errors import BadInput, Refused, TooLarge, TrimtabError, Upstream
+from trimtab.flow.access import OPERATOR
+from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
 from trimtab.render.page import Page
 from trimtab.sources.senders import SOURCES, Request
@@ -56,6 +58,8 @@ class Site:
     clock: Callable[[], datetime]
     guard: Guard
     page: Page
+    asker: Audience = OPERATOR
+    """Whom this start shows it to."""
     answers: dict[str, str] = field(default_factory=dict)
     """What a decision led to, by the mark of its form: said once it is done, and never taken from a URL."""
     deciding: Lock = field(default_factory=Lock)
@@ -66,10 +70,11 @@ class Site:
         if path in _ASSETS:
             return Answer(200, _static(path[1:]).encode(), _ASSETS[path])
         if path == "/":
-            return self._html("overview.html", overview(self.ports))
+            return self._html("overview.html", overview(self.ports, self.asker))
         found = _PROPOSAL.fullmatch(path)
         if found is None or found[2]:
             return self._failed(404, "Not here", f"There is no page {path[:80]}.")
+        check_may_see(found[1], self.asker, self.ports)
         values = proposal_page(found[1], self.ports, secrets.token_hex(12))
         return self._html("proposal.html", values | {"said": self.answers.get(query.get("after", ""), "")})
 
@@ -80,6 +85,7 @@ class Site:
             return self._failed(404, "Not here", "Nothing is decided there.")
         form = _form(body)
         self.guard.check_form(headers, form)
+        check_may_see(found[1], self.asker, self.ports)
         choice = Choice(**{name: form.get(name, "") for name in ("action", "person", "head", "reason", "mark")})
         if not re.fullmatch(r"[0-9a-z]{1,64}", choice.mark):
             raise BadInput("the form is not what this page sends")
@@ -129,20 +135,21 @@ class Site:
             "is_demo": settings.is_demo,
             "read_only": read_only_reason(self.ports),
             "stopped": self.ports.permit.stop_reason() or "",
+            "shown": self.asker.words,
             "token_field": FIELD,
             "token": self.guard.field,
         }
-        return Answer(status, self.page.filled(name, frame | dict(values)).encode())
+        return Answer(status, self.ports.named(self.page.filled(name, frame | dict(values))).encode())
 
 
-def open_server(ports: Ports, clock: Callable[[], datetime], port: int, secret: bytes) -> ThreadingHTTPServer:
+def open_server(ports: Ports, clock: Callable[[], datetime], port: int, secret: bytes, asker: Audience = OPERATOR) -> ThreadingHTTPServer:
     """A server on 127.0.0.1, listening and not serving yet; port 0 takes any. Raises BadInput where the port cannot be had."""
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)
     except (OSError, OverflowError) as error:
         raise BadInput(f"--port {port}: {_why(error)}; choose another with --port") from None
     server.daemon_threads = True
-    site = Site(ports, clock, Guard(server.server_port, secret), Page(_templates()))
+    site = Site(ports, clock, Guard(server.server_port, secret), Page(_templates()), asker)
     server.RequestHandlerClass = _handler(site)
     return server
 
@@ -232,6 +239,14 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             if int(length) > limit:
                 raise TooLarge(f"{length} bytes are over the limit of {limit}")
             return self.rfile.read(int(length))
+
+        def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+            """What the base class says of a request that it cannot read, or has no method for: in our words, with our headers."""
+            del message, explain
+            self.close_connection = True
+            # "Not implemented" and "version not supported" are its words for what a browser would never send.
+            status = {501: 405, 505: 400}.get(code, code)
+            self._send(Answer(status, b"this page cannot read that request\n", "text/plain; charset=utf-8"))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
             """Quiet: what matters is in the ledger."""

@@ -1,0 +1,46 @@
+"""Which mask amounts wear in which place: what the rules say, whoever can read there, and the bill that a share is a share of."""
+
+from decimal import Decimal
+
+from trimtab.attribution.summary import Summary
+from trimtab.errors import BadInput
+from trimtab.flow.governance import read_governance
+from trimtab.policy.masking import Mask, mask_of, masked, shows_amounts
+from trimtab.ports import Ports
+from trimtab.records import AccessRules, ForgeRules, Governance
+
+HIDDEN = Mask(mode="hidden")
+"""Where the rules cannot be read, nobody said that an amount may be shown."""
+
+
+def mask_of_messages(governance: Governance | None, ports: Ports) -> Mask:
+    """For messages, which none but their channel can read."""
+    return HIDDEN if governance is None else mask_of(governance.access, is_public=False, wholes=_wholes(governance.access, ports))
+
+
+def mask_of_repo(governance: Governance | None, rules: ForgeRules, ports: Ports) -> Mask:
+    """For pull requests, issues and comments of a repo."""
+    if governance is None:
+        return HIDDEN
+    return mask_of(governance.access, is_public=rules.is_public, wholes=_wholes(governance.access, ports))
+
+
+def masked_in(repo: str, text: str, ports: Ports) -> str:
+    """A text as it may stand in a repo; the forge is asked only where there is something to hide."""
+    if not shows_amounts(text):
+        return text
+    try:
+        governance: Governance | None = read_governance(ports, repo)
+    except BadInput:
+        governance = None
+    return masked(text, mask_of_repo(governance, ports.forge.rules(repo, ports.settings.repository(repo).branch), ports))
+
+
+def _wholes(access: AccessRules, ports: Ports) -> dict[str, Decimal]:
+    """The newest whole bill by currency, where shares are shown."""
+    keys = ports.documents.keys("summaries/all/") if access.mask == "shares" else []
+    document = ports.documents.find(keys[-1]) if keys else None
+    wholes: dict[str, Decimal] = {}
+    for line in Summary.from_json(document).by_part if document else ():
+        wholes[line.currency] = wholes.get(line.currency, Decimal(0)) + line.amounts.effective
+    return wholes
