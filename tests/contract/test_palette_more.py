@@ -413,10 +413,21 @@ def test_an_entry_without_a_time_is_named() -> None:
         World(more={"/v1/audits": {"items": [broken]}}).client().audits(START, END)
 
 
-def test_teams_are_read_to_the_end() -> None:
-    page = {"items": [{"metadata": {"uid": "t-1", "name": "web"}}, {"metadata": {"uid": "t-2", "name": "data"}}], "listmeta": {}}
+def test_teams_come_with_the_addresses_of_their_members() -> None:
+    """Who has no address cannot be found anywhere else; who is no user any more is nobody."""
+    teams = [
+        {"metadata": {"uid": "t-1", "name": "web"}, "spec": {"users": ["u-2", "u-1", "u-3", "u-gone"]}},
+        {"metadata": {"uid": "t-2", "name": "data"}, "spec": {}},
+    ]
+    users = [
+        {"metadata": {"uid": "u-1"}, "spec": {"emailId": "a@acme.test"}},
+        {"metadata": {"uid": "u-2"}, "spec": {"emailId": "b@acme.test"}},
+        {"metadata": {"uid": "u-3"}, "spec": {}},
+    ]
 
-    assert World(more={"/v1/teams": page}).client().teams() == ("data", "web")
+    world = World(more={"/v1/teams": {"items": teams, "listmeta": {}}, "/v1/users": {"items": users, "listmeta": {}}})
+
+    assert world.client().teams() == (("data", ()), ("web", ("a@acme.test", "b@acme.test")))
 
 
 # ── pace ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,12 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
     "an empty secret": {**CLOUD, "TRIMTAB_GITHUB_WEBHOOK_SECRET": "", "TRIMTAB_GITLAB_WEBHOOK_SECRET": ","},
     "a comma in a signing key": {**CLOUD, "TRIMTAB_GITHUB_WEBHOOK_SECRET": f"{LONG},{LONG}"},
 }
+TENANT, CLIENT = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+ENTRA = {"tenant": TENANT, "audience": CLIENT}
+ENVIRONMENTS |= {
+    "tokens of Azure's action groups": {**CLOUD, "TRIMTAB_SETTINGS": json.dumps({"azure_entra": ENTRA})},
+    "tokens of another sender": {**CLOUD, "TRIMTAB_SETTINGS": json.dumps({"azure_entra": {**ENTRA, "sender": CLIENT}})},
+}
 REFUSED: dict[str, dict[str, str]] = {
     "a demo in the cloud": {**CLOUD, "TRIMTAB_SETTINGS": '{"is_demo": true}'},
     "a fixed clock in the cloud": {**CLOUD, "TRIMTAB_CLOCK": "2026-07-31T12:00:00+00:00"},
@@ -28,6 +34,10 @@ REFUSED: dict[str, dict[str, str]] = {
     "settings that are no JSON": {**CLOUD, "TRIMTAB_SETTINGS": "{"},
     "settings that are a list": {**CLOUD, "TRIMTAB_SETTINGS": "[]"},
     "a secret that is a number": {"TRIMTAB_SETTINGS": '{"slack_signing_secret": 5}', "TRIMTAB_STORE": "file:///tmp"},
+    "tokens of any tenant": {**CLOUD, "TRIMTAB_SETTINGS": json.dumps({"azure_entra": {"audience": CLIENT}})},
+    "tokens of a tenant by name": {**CLOUD, "TRIMTAB_SETTINGS": json.dumps({"azure_entra": {**ENTRA, "tenant": "common"}})},
+    "tokens with a word nobody knows": {**CLOUD, "TRIMTAB_SETTINGS": json.dumps({"azure_entra": {**ENTRA, "app": CLIENT}})},
+    "tokens that are a text": {**CLOUD, "TRIMTAB_SETTINGS": json.dumps({"azure_entra": TENANT})},
     "a clock that is no time": {"TRIMTAB_CLOCK": "noon", "TRIMTAB_STORE": "file:///tmp"},
 }
 
@@ -36,6 +46,7 @@ def assert_agree(environ: dict[str, str]) -> None:
     light, whole = load_receive_settings(environ), load(environ)
     assert (light.store, light.ledger_url, light.tenant, light.clock) == (whole.store, whole.ledger_url, whole.tenant, whole.clock)
     assert light.is_local == whole.is_local
+    assert (light.azure_entra and light.azure_entra._asdict()) == (whole.azure_entra and whole.azure_entra.model_dump())
     assert {source: light.secrets_of(source) for source in SENDER_SECRETS} == {
         source: whole.secrets_of(source) for source in SENDER_SECRETS
     }

@@ -76,6 +76,19 @@ def test_an_update_replaces_the_content_and_keeps_the_nonce(chat: SlackChat, wor
     assert len(workspace.messages(CHANNEL)) == 1
 
 
+@pytest.mark.security(24)
+def test_the_line_for_a_phones_screen_calls_nobody_whatever_somebody_typed(chat: SlackChat, workspace: SlackWorkspace) -> None:
+    """Beside blocks it is the one text that Slack reads as markup."""
+    ref = chat.post(CHANNEL, blocks("card"), "There is no command '<!channel>' & no <@U1>.", "nonce-1")
+    posted = workspace.message(ref.channel, ref.ts)
+    chat.update(ref, blocks("card"), "<!here>")
+
+    updated = workspace.message(ref.channel, ref.ts)
+    assert posted is not None
+    assert updated is not None
+    assert (posted["text"], updated["text"]) == ("There is no command '&lt;!channel&gt;' &amp; no &lt;@U1&gt;.", "&lt;!here&gt;")
+
+
 def test_what_slack_refuses_is_named(chat: SlackChat) -> None:
     with pytest.raises(BadInput, match=r"invalid_blocks: blocks\[0\].text.text: 3001 characters"):
         chat.post(CHANNEL, blocks("x" * 3001), "text", "nonce-1")

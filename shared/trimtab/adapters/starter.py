@@ -15,6 +15,7 @@ _GITHUB = """\
 1. GitHub, an owner of the organization: two Apps, installed on this repo alone.
    The writer opens and merges. Repository permissions, and no more:
      Contents: write, Pull requests: write, Issues: write, Checks: read, Commit statuses: read, Metadata: read
+     (and the organization's Members: read, where owners.yaml names teams)
      Events: pull_request, pull_request_review, check_suite, check_run, status, issue_comment, push;
      to https://<your receive address>/github
      With a merge queue also the permission Merge queues: read, and the event merge_group.
@@ -72,7 +73,9 @@ _EVERYWHERE = """\
    For the collector: a role that may create objects below usage/ and nothing else  -> profiles/collector/settings.yaml
 
 5. Slack, a workspace administrator:
-   An app with chat:write and channels:history (groups:history for private channels), interactivity to https://<your receive address>/slack
+   An app with chat:write and channels:history (groups:history for private channels), users:read (whether an approver is still a member),
+   im:write and im:history (codes that confirm accounts), usergroups:read where owners.yaml names user groups, users:read.email for
+   `trimtab owners import --palette`; interactivity and the command /trimtab to https://<your receive address>/slack
                                                                              -> TRIMTAB_SLACK_TOKEN, TRIMTAB_SLACK_SIGNING_SECRET
 
 6. Whoever runs Trimtab:

@@ -1,4 +1,4 @@
-"""How Palette is asked: paced, again while it is busy, page by page, and every refusal in one line. It only ever reads."""
+"""How Palette is asked: paced, again while it is busy, page by page, and every refusal in one line. Writes are sent once."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,10 +16,14 @@ ATTEMPTS = 5
 """Palette names no time to wait: 0.5, 1, 2 and 4 seconds, each up to half longer."""
 MOST_PAGES = 200
 PAGE = 50
-HINTS: Mapping[int, str] = {
+HINTS: dict[int, str] = {
     401: "the API key is wrong or expired, or of another tenant than this host: renew TRIMTAB_PALETTE_API_KEY",
     403: "the key's user may not read this: give it the Tenant Viewer role",
     429: "Palette limits requests per address: another client may share it",
+}
+WRITE_HINTS: Mapping[int, str] = HINTS | {
+    401: "the API key is wrong or expired, or of another tenant than this host: renew TRIMTAB_PALETTE_WRITE_KEY",
+    403: "the user of TRIMTAB_PALETTE_WRITE_KEY may not edit this cluster's metadata: give it a role that may",
 }
 ASKED_WRONG = (400, 405, 409, 422)
 """No retry makes these better; what is wrong with a key or with Palette may be right when the event comes again."""
@@ -87,6 +91,16 @@ class PaletteApi:
         _check(answer, path)
         return answer.content
 
+    def write(self, method: str, path: str, scope: Headers, body: Mapping[str, object]) -> None:
+        """Sent once: whoever does not hear the answer reads what lies there."""
+        if self.client is None:
+            raise Refused("Palette: not configured; set settings.palette_url and TRIMTAB_PALETTE_WRITE_KEY")
+        self._rest(self.pace.wait(path, self.clock()))
+        answer = self.client.request(method, self.url + path, headers={"apiKey": self.key, **scope}, json=body)
+        if answer.status_code == 404:
+            raise Upstream(f"Palette: {path}: HTTP 404, though what names it was just read")
+        _check(answer, path, WRITE_HINTS)
+
     def _sent(self, method: str, path: str, headers: Headers, *, is_last: bool, **arguments: Any) -> httpx.Response | None:
         """One try; None where nobody answered and there are tries left. Reading twice changes nothing."""
         client = self.client
@@ -104,11 +118,11 @@ class PaletteApi:
             self.sleep(seconds)
 
 
-def _check(answer: httpx.Response, path: str) -> None:
+def _check(answer: httpx.Response, path: str, hints: Mapping[int, str] = HINTS) -> None:
     if answer.is_success:
         return
     said = " ".join(part for part in (f"HTTP {answer.status_code}", error_words(answer.content)) if part)
-    hint = f"; {HINTS[answer.status_code]}" if answer.status_code in HINTS else ""
+    hint = f"; {hints[answer.status_code]}" if answer.status_code in hints else ""
     sentence = f"Palette: {path}: {said}{hint}"
     raise BadInput(sentence) if answer.status_code in ASKED_WRONG else Upstream(sentence)
 

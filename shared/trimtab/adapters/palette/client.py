@@ -1,16 +1,16 @@
-"""`ports.Palette` over HTTP. It only reads; how it asks is in api.py, what the answers mean in the modules beside it."""
+"""`ports.Palette` over HTTP. It reads, and where it was given a second key it annotates clusters; how it asks is in api.py."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import httpx
 
 from trimtab.adapters import http
-from trimtab.adapters.palette import pools, protocol, quotas, rates, shelf, trail, use
+from trimtab.adapters.palette import marks, pools, protocol, quotas, rates, shelf, trail, use
 from trimtab.adapters.palette.api import Headers, PaletteApi, project
-from trimtab.errors import BadInput
+from trimtab.errors import BadInput, Refused, Upstream
 from trimtab.records import (
     AuditEntry,
     Cloud,
@@ -47,6 +47,8 @@ class PaletteClient:
     """One tenant, seen with one API key."""
 
     api: PaletteApi
+    writer: PaletteApi | None = None
+    """The same tenant with a key that may write cluster metadata; None = nothing is ever written."""
     _kept: dict[str, tuple[float, tuple[_Read, ...]]] = field(default_factory=dict)
 
     @classmethod
@@ -58,7 +60,9 @@ class PaletteClient:
         client = http.client_for(settings.palette_url, settings, transport)
         # A demo's Palette is a process of our own, with nobody to be polite to.
         sleep = (lambda _seconds: None) if settings.is_demo else time.sleep
-        return cls(PaletteApi(settings.palette_url.rstrip("/"), key, client, sleep))
+        url = settings.palette_url.rstrip("/")
+        write_key = settings.palette_write_key.get_secret_value() if settings.palette_write_key else ""
+        return cls(PaletteApi(url, key, client, sleep), PaletteApi(url, write_key, client, sleep) if write_key else None)
 
     @property
     def is_configured(self) -> bool:
@@ -152,6 +156,27 @@ class PaletteClient:
             return live.packs
         return protocol.parse_profiles(self.api.get(protocol.profiles_path(live.uid), scope))
 
+    # ── what we write ────────────────────────────────────────────────────────────────────────────────────────────────
+    def annotate(self, uid: ClusterUid, values: Mapping[str, str | None]) -> bool:
+        """Set these annotations of a cluster, None = take it away; every other one stays. True = something was written.
+
+        Palette knows no condition on a write, so what lies there afterwards is read again. Raises Refused without a key for it.
+        """
+        if self.writer is None:
+            raise Refused("Palette: no key may write; set TRIMTAB_PALETTE_WRITE_KEY, or turn annotations off")
+        listed = next((listed for listed in self._listed() if listed.uid == uid), None)
+        if listed is None:
+            return False
+        scope, path = project(listed.project_uid), protocol.cluster_path(uid)
+        before = marks.parse_metadata(self.writer.get(path, scope, **marks.WITH_TAGS))
+        wanted = before.with_annotations(values)
+        if wanted == before:
+            return False
+        self.writer.write("PATCH", marks.metadata_path(uid), scope, wanted.body())
+        if marks.parse_metadata(self.writer.get(path, scope, **marks.WITH_TAGS)).annotations != wanted.annotations:
+            raise Upstream(f"Palette: {path}: its annotations are not what was written; somebody else wrote at the same time")
+        return True
+
     # ── quotas ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def quotas(self, uid: ClusterUid) -> tuple[Quota, ...]:
         """Quotas that hold on a cluster: of its namespaces, of workspaces it is in, of virtual clusters it hosts."""
@@ -231,6 +256,8 @@ class PaletteClient:
         once = {entry.uid: entry for entry in found if since <= entry.at <= until}
         return tuple(sorted(once.values(), key=lambda entry: (entry.at, entry.uid)))
 
-    def teams(self) -> tuple[str, ...]:
-        """Names of the teams that Palette knows, sorted."""
-        return tuple(sorted(self.api.pages("GET", trail.TEAMS, trail.parse_teams, headers=TENANT)))
+    def teams(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """(name, e-mail addresses of its members) of the teams that Palette knows, sorted; a user without an address is left out."""
+        addresses = dict(self.api.pages("GET", trail.USERS, trail.parse_users, headers=TENANT))
+        found = self.api.pages("GET", trail.TEAMS, trail.parse_teams, headers=TENANT)
+        return tuple(sorted((name, tuple(sorted({addresses[uid] for uid in uids if addresses.get(uid)}))) for name, uids in found))

@@ -10,6 +10,7 @@ from trimtab.records import AuditEntry, ProjectUid
 
 AUDITS = "/v1/audits"
 TEAMS = "/v1/teams"
+USERS = "/v1/users"
 
 
 def window(since: datetime, until: datetime) -> dict[str, str]:
@@ -51,8 +52,23 @@ def _time(text: str, place: str) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def parse_teams(body: bytes) -> tuple[tuple[str, ...], str]:
-    """One page of team names, and the token of the next."""
+def parse_teams(body: bytes) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], str]:
+    """One page of (team's name, uids of its users), and the token of the next."""
     page = answers.json_object(body, "teams")
-    named = ((answers.inner(item, "metadata", place), place) for item, place in answers.objects(page, "items", "teams"))
-    return tuple(answers.text(metadata, "name", f"{place}.metadata") for metadata, place in named), answers.next_page(page)
+    return tuple(_team(item, place) for item, place in answers.objects(page, "items", "teams")), answers.next_page(page)
+
+
+def _team(item: Mapping[str, Any], place: str) -> tuple[str, tuple[str, ...]]:
+    name = answers.text(answers.inner(item, "metadata", place), "name", f"{place}.metadata")
+    return name, answers.words(answers.maybe(item, "spec"), "users")
+
+
+def parse_users(body: bytes) -> tuple[tuple[tuple[str, str], ...], str]:
+    """One page of (user's uid, e-mail address), and the token of the next; "" = Palette has none."""
+    page = answers.json_object(body, "users")
+    rows = (
+        (answers.inner(item, "metadata", place), answers.maybe(item, "spec"), place)
+        for item, place in answers.objects(page, "items", "users")
+    )
+    found = ((answers.text(metadata, "uid", f"{place}.metadata"), str(spec.get("emailId") or "")) for metadata, spec, place in rows)
+    return tuple(found), answers.next_page(page)

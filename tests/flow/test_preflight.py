@@ -1,0 +1,103 @@
+"""Before anybody relies on it: what the rules ask for and cannot have is said, with what would mend it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from tests.flow.flow_world import CHANNEL, REPO, World, make_world
+from tests.judgement import CONFIG, NOW, OWNERS
+from trimtab.adapters.localforge import Rules, protect
+from trimtab.adapters.tickets import tickets_of
+from trimtab.flow.gate import CHECK
+from trimtab.flow.preflight import Item, preflight
+from trimtab.ports import Ports
+from trimtab.records import Stage
+from trimtab.settings import Settings, TicketSystem
+
+GATED = CONFIG + b"gates: [{path: 'clusters/**', gate: slack}]\n"
+
+
+def looked(ports: Ports) -> Mapping[str, Item]:
+    return {item.about: item for item in preflight(ports, NOW)}
+
+
+def colors(world: World) -> set[str]:
+    return {item.color for item in looked(world.ports).values()}
+
+
+def test_a_deployment_that_works_has_nothing_red(tmp_path: Path) -> None:
+    assert "red" not in colors(make_world(tmp_path))
+
+
+def test_a_gate_in_slack_where_the_forge_demands_a_review_is_said_before_anybody_clicks(tmp_path: Path) -> None:
+    world = make_world(tmp_path, config=GATED)
+    protect(world.forge, REPO, Rules(required_checks=(CHECK,), protects_config=True, required_reviews=1))
+
+    found = [item for about, item in looked(world.ports).items() if "gate of" in about]
+
+    assert any("the review is the approval" in item.detail for item in found)
+
+
+def test_rules_that_cannot_be_read_are_red(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    world.push_main({".trimtab/policy.yaml": b"version: 2\n"})
+
+    assert looked(world.ports)[REPO].color == "red"
+
+
+def test_auto_merge_that_the_forge_could_not_make_safe_is_named(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    protect(world.forge, REPO, Rules())
+
+    item = looked(world.ports)[f"{REPO}: guarded"]
+
+    assert item.color == "yellow"
+    assert "our check is not required" in item.detail
+
+
+def test_a_stage_above_the_ceiling_is_named(tmp_path: Path) -> None:
+    world = make_world(tmp_path, stage=Stage.APPROVE)
+
+    assert "the deployment allows approve" in looked(world.ports)[f"{REPO}: guarded"].detail
+
+
+def test_a_closed_channel_is_red(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    world.chat.closed = frozenset({CHANNEL})
+
+    assert looked(world.ports)[f"{REPO}: channel {CHANNEL}"].color == "red"
+
+
+def test_an_approver_who_left_slack_is_named(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    world.chat.accounts["U0ML"] = "gone"
+
+    assert looked(world.ports)[f"{REPO}: ml-owner"].detail == "Slack says gone"
+
+
+def test_one_approver_alone_is_too_few_for_two_approvals(tmp_path: Path) -> None:
+    world = make_world(tmp_path, owners=OWNERS.replace(b"[platform-owner, ml-owner]", b"[platform-owner]"))
+
+    assert "fewer than two people" in looked(world.ports)[f"{REPO}: approvers"].detail
+
+
+def test_what_the_config_asks_of_a_system_that_the_deployment_lacks_is_said_before_anybody_waits_for_it(tmp_path: Path) -> None:
+    asked = CONFIG + b"change_requests: true\nannotations: true\ntickets: {system: servicenow, project: COST, saving_at_least: 100}\n"
+    world = make_world(tmp_path, config=asked)
+    jira = tickets_of(Settings(ticket_system=TicketSystem(kind="jira", url="https://acme.example.com"), ticket_token=SecretStr("token")))
+
+    for ports in (world.ports, replace(world.ports, tickets=jira)):
+        found = looked(ports)
+        assert found[f"{REPO}: change requests"].color == "red"
+        assert found[f"{REPO}: tickets"].color == "yellow"
+        assert found[f"{REPO}: annotations"].color == "yellow"
+
+
+def test_a_stop_and_no_repo_are_red(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    world.ports.permit.stop(by="somebody", reason="a test", at=NOW)
+    bare = replace(world.ports, settings=world.ports.settings.model_copy(update={"repositories": ()}))
+
+    assert {about for about, item in looked(bare).items() if item.color == "red"} == {"run permit", "repositories"}
