@@ -81,6 +81,7 @@ ONE = POLICY.replace(b"rules: []", b"rules:\n  - {name: a-person, when: [{fact: 
 TWO = POLICY.replace(b"rules: []", b"rules:\n  - {name: two-people, when: [{fact: change.field, is: count}], tier: two-approvals}")
 FREEZE = ONE + b"freezes: [{name: sale, start: 2026-11-17, end: 2026-11-20}]\n"
 SLACK_SECRET, GITHUB_SECRET = "slack-secret-of-the-tests", "github-secret-of-the-tests"
+ALERTS_SECRET = "alertmanager-secret-of-the-tests"
 WORDING = load_wording()
 USE_CASES: Mapping[str, UseCase] = {"propose": propose, "merge": merge, "verify": verify, "alert": alert}
 Mode = Literal["before", "after", "lost"]
@@ -161,13 +162,29 @@ class World:
         self.deliver()
         return self.outcomes.get(key, "done before")
 
-    def press(self, action: str, user: str = "U0PLATFORM", *, head: str = "", reason: str = "too-risky", proposal: str = "") -> Request:
-        """The signed request of that button, pressed now on the card as it is."""
-        (card,) = self.cards()
+    def click_on(self, message: Message, action: str, user: str = "U0PLATFORM") -> str:
+        """The one proposal's button, as if it stood on another message; what the person was told."""
+        key = self.receive(self.press(action, user, on=message))
+        self.deliver()
+        return self.outcomes[key]
+
+    def press(
+        self,
+        action: str,
+        user: str = "U0PLATFORM",
+        *,
+        head: str = "",
+        reason: str = "too-risky",
+        proposal: str = "",
+        wanted: str = "",
+        on: Message | None = None,
+    ) -> Request:
+        """The signed request of that button, pressed now on the one card as it is, or `on` another message."""
+        card = on or self.cards()[0]
         value = f"{proposal or self.life().planned().id} {head or self.pull().head}"
         pressed: dict[str, object] = {"action_id": action, "type": "button", "value": value}
-        if action == "reject":
-            pressed |= {"type": "static_select", "selected_option": {"value": f"{value} {reason}"}}
+        if action in ("reject", "adjust"):
+            pressed |= {"type": "static_select", "selected_option": {"value": f"{value} {wanted or reason}"}}
         payload = {
             "type": "block_actions",
             "user": {"id": user},
@@ -200,7 +217,7 @@ class World:
     def review(self, login: str = "ml-owner", state: Literal["approved", "dismissed"] = "approved") -> None:
         review(self.forge, REPO, 1, login, state, self.now)
 
-    def push_main(self, changed: Mapping[str, bytes], author: str = "platform-owner") -> CommitSha:
+    def push_main(self, changed: Mapping[str, bytes], author: str = "somebody-else") -> CommitSha:
         """A reviewed change reaches the default branch."""
         bare = self.forge.git(REPO)
         head = self.forge.base_head(REPO, "main")
@@ -241,8 +258,13 @@ class World:
         return self.forge.pull_request(REPO, number)
 
     def cards(self) -> list[Message]:
-        """Messages that stand in a channel, not in a thread."""
-        return [message for message in self.chat.messages if message.thread is None]
+        """Messages about changes that stand in a channel, not in a thread, and not between us and one person."""
+        standing = [message for message in self.chat.messages if message.thread is None and not message.ref.channel.startswith("D")]
+        return [message for message in standing if message not in self.announced()]
+
+    def announced(self) -> list[Message]:
+        """What people were told of new rules."""
+        return [message for message in self.chat.messages if message.text.startswith("The rules of ")]
 
     def answers(self) -> list[str]:
         return [message.text for message in self.chat.messages if message.thread is not None]
@@ -278,6 +300,7 @@ def make_world(root: Path, policy: bytes = ONE, *, stage: Stage = Stage.GUARDED,
         default_channel=CHANNEL,
         slack_signing_secret=SLACK_SECRET,  # type: ignore[arg-type]
         github_webhook_secret=GITHUB_SECRET,  # type: ignore[arg-type]
+        alertmanager_webhook_secret=ALERTS_SECRET,  # type: ignore[arg-type]
     )
     objects = open_objects("memory://").within("default")
     nonces = iter(range(1 << 30))
@@ -421,6 +444,6 @@ def projection(world: World) -> dict[str, object]:
         "branches": world.forge.git(REPO).run("for-each-ref", "--format=%(refname)").decode().split(),
         "file": world.main_file(),
         "cards": [_HASH.sub("#", json.dumps(card.blocks)) for card in world.cards()],
-        "answers": world.answers(),
+        "answers": [_HASH.sub("#", answer) for answer in world.answers()],
         "waiting": world.ports.inbox.pending(),
     }

@@ -10,8 +10,11 @@ from pydantic import SecretStr
 
 from tests.flow.flow_world import GITHUB_SECRET, ONE, PATH, TERRAFORM, YAML, World, make_world
 from tests.forges.world import OWNER, REPO, ForgeWorld
-from tests.judgement import CONFIG, OWNERS, files
-from trimtab.records import CommitSha, PullRequest
+from tests.judgement import CONFIG, NOW, OWNERS, files
+from trimtab.flow.confirm import STREAMS, mark_of
+from trimtab.flow.governance import read_governance
+from trimtab.ports import Ports
+from trimtab.records import CommitSha, Json, PullRequest
 from trimtab.settings import Repository
 from trimtab.sources.senders import Request, sign_github
 
@@ -68,15 +71,24 @@ class Loop(World):
         return self.there.push("main", changed, author)
 
 
-def loop_over(outside: ForgeWorld, kind: str, root: Path, policy: bytes = ONE) -> Loop:
-    """Everything of flow_world, but the forge is `outside`, whose repo holds `tree(policy)`."""
+def loop_over(outside: ForgeWorld, kind: str, root: Path, policy: bytes = ONE, *, is_confirmed: bool = True) -> Loop:
+    """Everything of flow_world, but the forge is `outside`, whose repo holds `tree(policy)`; everybody is confirmed unless it says not."""
     world = make_world(root, policy)
     location = str(root / "gitops.git") if kind == "local" else LOCATION
     repository = Repository(id=REPO, forge=kind, location=location)  # type: ignore[arg-type]
     changed = {"repositories": (repository,), "gitlab_webhook_secret": SecretStr(GITLAB_SECRET)}
     ports = replace(world.ports, forge=outside.forge, settings=world.ports.settings.model_copy(update=changed))
+    if is_confirmed and kind != "local":
+        confirm_all(ports)
     known = {each.name: getattr(world, each.name) for each in fields(World)}
     return Loop(**(known | {"ports": ports}), outside=outside, kind=kind)
+
+
+def confirm_all(ports: Ports) -> None:
+    """What stands in the record once everybody has said that their two accounts are theirs."""
+    for person in read_governance(ports, REPO).people:
+        state: Json = {"confirmed": [mark_of(person, ports)]}
+        ports.ledger.append(STREAMS + person.id, None, kind="confirmed", at=NOW, actor=person.id, reason="in a test", body={}, state=state)
 
 
 def settled(loop: Loop) -> dict[str, object]:

@@ -19,6 +19,7 @@ from trimtab.attribution.summary import Summary
 from trimtab.errors import BadInput, Broken
 from trimtab.flow.allocate import allocate
 from trimtab.ports import Engine, Ports, Session, Superseded
+from trimtab.render.alerts import largest
 from trimtab.units import GIB
 
 
@@ -192,7 +193,7 @@ def test_rightsizing_finds_what_a_node_hour_really_costs_and_who_pays() -> None:
 def test_the_largest_costs_are_words_with_their_currency() -> None:
     summary = usual().allocate().summary
 
-    assert summary.largest("USD", 2) == ("namespace prod/ns1: 0.50 USD", "idle capacity of prod/workers: 0.25 USD")
+    assert largest(dict(summary.parts("USD")), "USD", 2) == ("namespace prod/ns1: 0.50 USD", "idle capacity of prod/workers: 0.25 USD")
 
 
 def test_the_days_of_the_series_cover_the_whole_bill_and_each_team() -> None:

@@ -371,10 +371,17 @@ def test_an_outcome_outlives_the_generation_that_it_is_of(tmp_path: Path) -> Non
     assert [past.what for past in past_cases(world.ports)] == ["dev-east/batch: count 6 to 5"]
 
 
+def worsen(world: World) -> None:
+    """Pods wait in two measured hours, one after the other: one alone could be noise."""
+    for _ in range(2):
+        world.measure(pending=3)
+        world.tick_verify()
+        world.later(hours=1)
+
+
 def test_a_change_after_which_pods_wait_is_a_bad_past_case(tmp_path: Path) -> None:
     world = merged(tmp_path)
-    world.measure(pending=3)
-    world.tick_verify()
+    worsen(world)
 
     (past,) = past_cases(world.ports)
 
@@ -398,8 +405,7 @@ def test_a_past_case_is_shown_with_the_finding_it_is_like(tmp_path: Path) -> Non
     world.ports.documents.publish("runs/run-20260730t0300z/plan", dump(first))
     like = web(latest_analyses(first.run, world.ports)[0])
     later = merged(tmp_path / "other")
-    later.measure(pending=1)
-    later.tick_verify()
+    worsen(later)
     (past,) = past_cases(later.ports)
     known = replace(past, features=change_features(like, CLUSTER, world.ports))
 

@@ -1,5 +1,6 @@
 """Promise 4: every event may come twice, late and out of order; the end state is the same."""
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ def ended(order: Sequence[int]) -> dict[str, Any]:
         assert world.life().state is State.MERGED
         whole = projection(world)
         # Which of two answers stands first in the threads is the events' own order.
-        whole["answers"] = sorted(world.answers())
+        whole["answers"] = sorted(re.sub(r"\b[0-9a-f]{10}\b", "#", answer) for answer in world.answers())
         return whole
 
 

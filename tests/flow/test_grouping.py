@@ -13,7 +13,7 @@ from tests.judgement import CONFIG, OWNERS, POLICY, UID
 from trimtab.adapters.localforge import human_commit
 from trimtab.cli.page.proposal import proposal_page
 from trimtab.cli.story import proposal_row
-from trimtab.flow.alert import fixes
+from trimtab.flow.fixes import fixes
 from trimtab.flow.life import Life
 from trimtab.flow.past_cases import past_cases
 from trimtab.flow.rewake import wake_proposals
@@ -128,7 +128,7 @@ def test_list_page_and_alert_speak_of_every_change(tmp_path: Path) -> None:
     assert (str(row["saving_effective"]), page["saving"]["amount"]) == ("723.30", "723 USD")
     assert page["title"] == "Shrink 3 pools of dev-east"
     assert [line.partition(":")[0] for line in page["evidence"]["lines"]] == list(POOLS)
-    assert [text.partition(": ")[0] for text, _ in fixes(world.ports, None)] == [f"dev-east/{name}" for name in POOLS]
+    assert [fix.text.partition(": ")[0] for fix in fixes(world.ports, None)] == [f"dev-east/{name}" for name in POOLS]
 
 
 # ── who is in it ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -576,19 +576,23 @@ def test_what_it_did_is_known_for_each_and_for_all(tmp_path: Path) -> None:
 
 
 def test_one_pool_that_is_not_well_makes_all_of_it_not_well(tmp_path: Path) -> None:
+    """All of it is undone, because it was one change; what is learned of each stays apart."""
     world = opened(tmp_path)
     world.click("approve")
-    world.later(hours=1)
-    found = {name: {"pending_pods": 4 if name == "web" else 0, "CPU cores": 17.5} for name in POOLS}
-    world.ports.documents.publish(f"demand/{UID}", {"cluster": "dev-east", "hour": world.now.isoformat(), "pools": found})
     apply(world, *POOLS)
+    found = {name: {"pending_pods": 4 if name == "web" else 0, "CPU cores": 17.5} for name in POOLS}
+    for _ in range(2):
+        world.later(hours=1)
+        world.ports.documents.publish(f"demand/{UID}", {"cluster": "dev-east", "hour": world.now.isoformat(), "pools": found})
+        world.tick_verify()
 
-    world.tick_verify()
+    group, back = sorted(world.lives(), key=lambda life: life.planned().undoes is not None)
 
-    outcome = world.life().outcome
-    assert outcome is not None
-    assert (outcome.is_healthy, [one.is_healthy for one in outcome.members]) == (False, [True, True, False])
+    assert group.outcome is not None
+    assert (group.outcome.is_healthy, [one.is_healthy for one in group.outcome.members]) == (False, [True, True, False])
     assert [past.what for past in past_cases(world.ports)] == ["dev-east/web: count 6 to 5"]
+    assert back.state is State.MERGED
+    assert [member.finding.changes[0].new for member in back.planned().members] == ["6", "6", "6"]
 
 
 def test_every_pool_of_it_cools_down(tmp_path: Path) -> None:

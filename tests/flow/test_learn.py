@@ -11,13 +11,14 @@ import pytest
 from tests.outlook import NOW, KeptChat, cells, days, documents, store
 from trimtab.attribution.cube import Cell
 from trimtab.errors import BadInput
+from trimtab.flow.alarms import subject_of
 from trimtab.flow.alert import alert
 from trimtab.flow.learn import learn
 from trimtab.flow.suggestions import MODEL
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports
 from trimtab.records import BudgetNotice
-from trimtab.sources.notices import notice_key, parse_notice
+from trimtab.sources.notices import parse_notice
 
 TICK = Wake(key="inbox/clock/learn/2026-07-21T06:00Z")
 MAY = date(2026, 5, 1)
@@ -129,7 +130,7 @@ def test_a_surprise_that_grows_with_late_bills_is_still_the_same_one(tmp_path: P
 
     found = [notice for notice in notices(grown) if "ml" in notice.name]
     assert [notice.amount for notice in found] == [Decimal("900.00"), Decimal("950.00")]
-    assert len({notice_key(notice, "2026-07") for notice in found}) == 1
+    assert len({subject_of(notice, "2026-07") for notice in found}) == 1
 
 
 def test_a_low_newest_day_is_a_bill_still_growing_and_no_surprise(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from tests.judgement import OWNERS, POLICY
 from trimtab.adapters.localforge import LocalForge
 from trimtab.flow.approvals import LOCAL
 from trimtab.flow.codec import dump
+from trimtab.flow.deciding import Decision, decide
 from trimtab.flow.judging import judge_now
 from trimtab.flow.life import Journal, fold
-from trimtab.flow.merge import Decision, decide
 from trimtab.lifecycle import State
 from trimtab.policy.judge import binding_of
+from trimtab.ports import PermitChange
 from trimtab.records import Approval, CommitSha, Person, PersonId, PullRequest
 from trimtab.sources.senders import inbox_key, wrap
 
@@ -80,6 +81,28 @@ def test_a_yes_that_fell_stays_down_when_the_policy_moves_back(tmp_path: Path) -
     after_the_freeze(world)
 
     assert (world.life().state, world.merges()) == (State.AWAITING, 0)
+
+
+@pytest.mark.security(10)
+def test_a_review_under_other_rules_is_void_like_a_click(tmp_path: Path) -> None:
+    """It was a yes to a change under rules that somebody has changed since; given again, it counts."""
+    world = make_world(tmp_path, FREEZE)
+    world.propose(shrink())
+    world.review()
+    world.push_main({POLICY_PATH: FREEZE + b"# a word\n"})
+    world.later(minutes=1)
+    world.webhook("edited")
+
+    after_the_freeze(world)
+    verdict, merged = world.life().verdict, world.merges()
+    world.review()
+    world.webhook("submitted")
+
+    assert verdict is not None
+    assert [line.saw.partition(" from ")[0] for line in verdict.lines if line.rule == "approval-void"] == [
+        "ml-owner (forge): moved: the policy moved"
+    ]
+    assert (merged, world.merges()) == (0, 1)
 
 
 @pytest.mark.security(10)
@@ -256,6 +279,9 @@ class _Changing:
         raise NotImplementedError
 
     def resume(self, by: str, reason: str, at: object) -> None:
+        raise NotImplementedError
+
+    def history(self) -> tuple[PermitChange, ...]:
         raise NotImplementedError
 
 

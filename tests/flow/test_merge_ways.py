@@ -17,9 +17,33 @@ def test_a_low_risk_change_in_proven_nonproduction_merges_by_itself(tmp_path: Pa
     world.webhook()
 
     assert opened is State.OPEN
-    assert world.kinds()[-4:] == ["auto-approved", "merging", "merged", "card"]
+    assert world.kinds()[-5:] == ["auto-approved", "merging", "merged", "card", "told"]
     assert b"count: 5" in (world.main_file() or b"")
     assert (world.life().state, world.merges(), world.life().merged_by) == (State.MERGED, 1, "trimtab")
+
+
+def test_a_review_that_does_not_count_is_nobodys_yes_to_what_merges_by_itself(tmp_path: Path) -> None:
+    """Else the record would name an approver who may not approve, and what merged would be left out of the day's cap."""
+    world = make_world(tmp_path, POLICY)
+    world.propose(shrink())
+    world.review("finance-owner")
+
+    world.webhook("review")
+
+    assert world.kinds()[-5:] == ["auto-approved", "merging", "merged", "card", "told"]
+    assert world.life().approvals == ()
+
+
+def test_the_record_names_only_those_whose_yes_counted(tmp_path: Path) -> None:
+    """What was agreed on in advance, and whoever audits it, go by these."""
+    world = make_world(tmp_path, ONE)
+    world.propose(shrink())
+    world.review("finance-owner")
+    world.review("ml-owner")
+
+    world.webhook("review")
+
+    assert (world.life().state, [yes.person for yes in world.life().approvals]) == (State.MERGED, ["ml-owner"])
 
 
 def test_one_signed_click_of_an_approver_merges_a_change_that_asks_for_one(tmp_path: Path) -> None:
@@ -32,7 +56,9 @@ def test_one_signed_click_of_an_approver_merges_a_change_that_asks_for_one(tmp_p
 
     assert waiting is State.AWAITING
     assert told == "Your approve is recorded; the proposal is merged."
-    assert world.answers() == [told]
+    news, answer = world.answers()
+    assert news.startswith("Merged, after judging again on fresh facts, as ")
+    assert answer == told
     assert world.merges() == 1
     assert world.buttons() == set()
 

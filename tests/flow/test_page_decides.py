@@ -32,7 +32,7 @@ def test_an_approval_goes_through_receive_and_ends_merged(own: tuple[Ports, Visi
 
     assert got.status == 303
     assert life_at(ports, "cpu").state is State.MERGED
-    assert [(approval.person, approval.via) for approval in life_at(ports, "cpu").approvals] == [("platform-owner", "slack")]
+    assert [(ports.named(approval.person), approval.via) for approval in life_at(ports, "cpu").approvals] == [("platform-owner", "slack")]
     assert "the proposal is merged" in told.body
     assert "Nothing to decide" in told.body
 
@@ -69,7 +69,7 @@ def test_a_rejection_keeps_its_reason(own: tuple[Ports, Visitor]) -> None:
 
     assert got.status == 303
     assert life_at(ports, "cpu").state is State.REJECTED
-    assert [(memory.kind, memory.by, memory.reason) for memory in life_at(ports, "cpu").memory] == [
+    assert [(memory.kind, ports.named(memory.by), memory.reason) for memory in life_at(ports, "cpu").memory] == [
         ("rejected", "finops-owner", "needed-soon")
     ]
 

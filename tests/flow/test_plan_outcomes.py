@@ -83,6 +83,44 @@ def test_a_stranger_cannot_say_what_the_plan_is(tmp_path: Path) -> None:
     assert (world.life().state, waits_for(world)) == (State.OPEN, {"plan-there"})
 
 
+@pytest.mark.security(2)
+def test_whose_plan_counts_changes_only_after_a_day(tmp_path: Path) -> None:
+    """Else whoever writes the rules names themselves, says that all is well, and it merges within minutes."""
+    world = opened(tmp_path, "atlantis")
+    world.webhook()
+    world.push_main({".trimtab/config.yaml": config("atlantis", "somebody")})
+    say(world, GOOD, "somebody", minutes=1)
+    check(world, "atlantis/plan", login="somebody")
+    world.later(minutes=2)
+
+    world.webhook("commented")
+    at_once = (world.life().state, waits_for(world))
+    world.later(hours=25)
+    world.measure()
+    world.webhook("edited")
+
+    assert at_once == (State.OPEN, {"plan-there"})
+    assert world.life().state is State.MERGED
+
+
+@pytest.mark.security(2)
+def test_a_plan_that_was_asked_for_yesterday_is_waited_for_today(tmp_path: Path) -> None:
+    world = opened(tmp_path, "atlantis")
+    world.webhook()
+    world.push_main({".trimtab/config.yaml": CONFIG})
+    world.later(minutes=2)
+
+    world.webhook("commented")
+    at_once = (world.life().state, waits_for(world))
+    say(world, LOST)
+    check(world, "atlantis/plan")
+    world.webhook("edited")
+
+    assert at_once == (State.OPEN, {"plan-there"})
+    assert "plan-outcome" in waits_for(world)
+    assert world.merges() == 0
+
+
 def test_a_plan_of_an_older_head_does_not_count(tmp_path: Path) -> None:
     world = opened(tmp_path, "atlantis")
     say(world, GOOD, minutes=-10)

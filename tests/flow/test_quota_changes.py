@@ -10,6 +10,7 @@ from tests.judgement import CONFIG, UID, chart, evidence
 from trimtab.analysis.quotas import REPLICAS
 from trimtab.lifecycle import State
 from trimtab.records import FieldChange, Finding, Quota, Subject
+from trimtab.settings import MetricsEndpoint
 from trimtab.units import Bytes, Millicores
 
 QUOTA_LAYOUT = b"""\
@@ -48,8 +49,8 @@ def fewer_cores(new: str = "12") -> Finding:
     )
 
 
-def world_with_quota(root: Path, asked: float | None = 7.5) -> World:
-    world = make_world(root, ONE, config=CONFIG + QUOTA_LAYOUT)
+def world_with_quota(root: Path, asked: float | None = 7.5, more: bytes = b"") -> World:
+    world = make_world(root, ONE, config=CONFIG + QUOTA_LAYOUT + more)
     before = world.main_file()
     assert before is not None
     world.push_main({PATH: before + NAMESPACES})
@@ -120,6 +121,19 @@ def test_a_file_that_says_something_else_by_now_is_not_edited(tmp_path: Path) ->
     world.propose(fewer_cores())
 
     assert "the file says '24'" in world.refused()
+
+
+def test_an_slo_of_pools_holds_no_quota_back(tmp_path: Path) -> None:
+    """It has no answer where no pool is to change, and waiting for one would be waiting for ever."""
+    world = world_with_quota(tmp_path, more=b"watch: {slos: [{name: slow, query: 'job_seconds{pool=$pool}', above: 2}]}\n")
+    endpoint = MetricsEndpoint(cluster_uid=UID, url="http://127.0.0.1:9")
+    world.ports = replace(world.ports, settings=world.ports.settings.model_copy(update={"metrics": (endpoint,)}))
+    world.propose(fewer_cores())
+    world.tick_verify()
+
+    world.click("approve")
+
+    assert world.life().state is State.MERGED
 
 
 def test_several_quotas_of_one_name_are_for_a_person(tmp_path: Path) -> None:

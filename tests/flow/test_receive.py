@@ -1,8 +1,11 @@
 """What a stranger can reach: nothing unproven is kept, nothing proven is lost, and every answer is one of the promised ones."""
 
+import hashlib
+import hmac
 import json
+import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -10,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.errors import Upstream
-from trimtab.flow.receive import LARGEST, ReceivePorts, Reply, receive
-from trimtab.sources.senders import SOURCES, Request, sign_github, sign_slack
+from trimtab.flow.receive import LARGEST, ReceivePorts, Refusals, Reply, receive
+from trimtab.sources.senders import SOURCES, Request, sign_github, sign_slack, sign_webhook
 
 NOW = datetime(2026, 7, 31, 12, tzinfo=UTC)
 TS = str(int(NOW.timestamp()))
@@ -55,6 +58,10 @@ def azure(body: bytes) -> Request:
     return Request("/azure", {}, body, query={"token": "azure-secret"})
 
 
+def alertmanager(body: bytes) -> Request:
+    return Request("/alertmanager", {"authorization": "Bearer alertmanager-secret"}, body)
+
+
 CLICK = urlencode({"payload": '{"type":"block_actions"}'}).encode()
 GOOD = {
     "/slack": slack(CLICK),
@@ -62,6 +69,7 @@ GOOD = {
     "/gitlab": Request("/gitlab", {"x-gitlab-token": "gitlab-secret"}, b"{}"),
     "/palette": palette(b'{"project_uid":"p1"}'),
     "/azure": azure(b"{}"),
+    "/alertmanager": alertmanager(b'{"version":"4","status":"firing","alerts":[]}'),
 }
 MALFORMED = {
     "a form without payload or command": slack(b"a=b"),
@@ -159,4 +167,159 @@ def test_no_unproven_request_is_kept_or_crashes(path: str, body: bytes, headers:
     kept = Kept()
 
     assert ask(Request(path, headers, body), kept).status == 401
+    assert not kept.objects
+
+
+# ── what names a request ─────────────────────────────────────────────────────────────────────────────────────────────
+IDS = ["../../x", "a/b", "i" * 300, "\0", "%2e%2e", "größe", " ", "\ud800"]
+
+
+@pytest.mark.security(31)
+@pytest.mark.parametrize("delivery", IDS)
+def test_a_delivery_id_names_nothing_and_the_same_bytes_under_another_are_one_request(delivery: str) -> None:
+    """GitHub signs the body and not the id, so whoever saw a delivery can send it again under a name of their own."""
+    kept = Kept()
+    again = GOOD["/github"]._replace(headers={**GOOD["/github"].headers, "x-github-delivery": delivery})
+
+    assert [ask(request, kept).status for request in (GOOD["/github"], again, again)] == [200, 200, 200]
+    assert len(kept.objects) == 1
+    assert delivery not in next(iter(kept.objects))
+
+
+@pytest.mark.security(31)
+@pytest.mark.parametrize("path", SOURCES)
+def test_the_same_bytes_from_two_senders_are_two_requests(path: str) -> None:
+    """Else a body that one sender may send would shadow another's."""
+    kept = Kept()
+
+    ask(GOOD[path], kept)
+
+    assert next(iter(kept.objects)).startswith(f"inbox/{path[1:]}/")
+
+
+@pytest.mark.security(31)
+@pytest.mark.parametrize("path", SOURCES)
+@pytest.mark.parametrize("secrets", [(), ("",)], ids=["none", "an empty one"])
+def test_a_missing_or_empty_secret_believes_nobody(path: str, secrets: tuple[str, ...]) -> None:
+    """Not even who signs with the empty key."""
+    kept = Kept()
+    empty = {
+        "/slack": Request("/slack", {"x-slack-request-timestamp": TS, "x-slack-signature": unkeyed_slack(CLICK)}, CLICK),
+        "/github": Request("/github", {"x-hub-signature-256": "sha256=" + unkeyed(b"{}")}, b"{}"),
+    }
+
+    for request in (GOOD[path], empty.get(path, GOOD[path])):
+        assert receive(request, ReceivePorts(kept, Only(secrets)), NOW).status == 401
+    assert not kept.objects
+
+
+@dataclass(frozen=True)
+class Only:
+    known: tuple[str, ...]
+
+    def secrets_of(self, _source: str, /) -> tuple[str, ...]:
+        return self.known
+
+
+def unkeyed(signed: bytes) -> str:
+    return hmac.new(b"", signed, hashlib.sha256).hexdigest()
+
+
+def unkeyed_slack(body: bytes) -> str:
+    return "v0=" + unkeyed(b"v0:" + TS.encode() + b":" + body)
+
+
+# ── what a flood costs ───────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Lines:
+    said: list[dict[str, object]] = field(default_factory=list)
+
+    def write(self, event: str, **values: object) -> None:
+        self.said.append({"event": event} | values)
+
+
+@pytest.mark.security(33)
+def test_ten_thousand_forged_requests_put_nothing_and_log_one_line_a_minute() -> None:
+    kept, lines = Kept(), Lines()
+    ports = ReceivePorts(kept, Secrets(), refusals=Refusals(lines.write))
+    forged = GOOD["/slack"]._replace(headers={}, body=b"x" * 1000)
+
+    statuses = {receive(forged, ports, NOW).status for _ in range(10_000)}
+    receive(forged, ports, NOW + timedelta(seconds=60))
+
+    assert statuses == {401}
+    assert not kept.objects
+    assert [line["skipped"] for line in lines.said] == [0, 9999]
+    assert len(repr(lines.said)) < 1000
+
+
+@pytest.mark.security(33)
+def test_a_click_in_the_middle_of_a_flood_is_answered_at_once() -> None:
+    kept = Kept()
+    ports = ReceivePorts(kept, Secrets(), refusals=Refusals(Lines().write))
+    forged = GOOD["/slack"]._replace(headers={"x-slack-request-timestamp": TS, "x-slack-signature": "v0=" + "0" * 64})
+    begun = time.monotonic()
+
+    for _ in range(1000):
+        receive(forged, ports, NOW)
+    reply = receive(GOOD["/slack"], ports, NOW)
+
+    assert reply == Reply(200)
+    assert time.monotonic() - begun < 3
+
+
+def test_why_somebody_was_refused_is_told_to_the_log_and_not_to_them() -> None:
+    lines = Lines()
+    ports = ReceivePorts(Kept(), Secrets(), refusals=Refusals(lines.write))
+
+    reply = receive(GOOD["/slack"]._replace(headers={}), ports, NOW)
+
+    assert reply == Reply(401, "not verified\n")
+    assert lines.said == [
+        {"event": "receive.refused", "status": 401, "path": "/slack", "size": len(CLICK), "skipped": 0,
+         "input": "/slack: header x-slack-request-timestamp is missing"}
+    ]  # fmt: skip
+
+
+def test_a_path_that_somebody_made_up_is_in_the_log_under_input_alone() -> None:
+    lines = Lines()
+    ports = ReceivePorts(Kept(), Secrets(), refusals=Refusals(lines.write))
+
+    receive(GOOD["/slack"]._replace(path='/x"\n{"_aws": 1}'), ports, NOW)
+
+    (line,) = lines.said
+    assert line["path"] == ""
+    assert "\n" not in str(line["input"])
+
+
+# ── clocks and encodings ─────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(("seconds", "status"), [(-301, 401), (-300, 200), (300, 200), (301, 401)])
+@pytest.mark.parametrize("path", ["/slack", "/gitlab"])
+def test_a_clock_may_be_five_minutes_off_and_no_more(path: str, seconds: int, status: int) -> None:
+    timestamp = str(int(NOW.timestamp()) + seconds)
+    signed = {
+        "/slack": {"x-slack-request-timestamp": timestamp, "x-slack-signature": sign_slack("slack-secret", timestamp, CLICK)},
+        "/gitlab": {
+            "webhook-id": "1", "webhook-timestamp": timestamp, "webhook-signature": sign_webhook("gitlab-secret", "1", timestamp, b"{}")
+        },
+    }  # fmt: skip
+    body = CLICK if path == "/slack" else b"{}"
+
+    assert ask(Request(path, signed[path], body), Kept()).status == status
+
+
+@pytest.mark.parametrize("path", ["/github", "/gitlab", "/azure"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_json_in_another_encoding_is_read_or_refused_and_never_fails(path: str, encoding: str) -> None:
+    body = '{"größe": "ü"}'.encode(encoding)
+    signed = {"/github": github(body), "/gitlab": GOOD["/gitlab"]._replace(body=body), "/azure": azure(body)}
+
+    assert ask(signed[path], Kept()).status in {200, 400}
+
+
+@pytest.mark.parametrize("path", sorted(set(SOURCES) - {"/palette"}))
+def test_half_of_a_signed_body_is_not_believed_or_not_read(path: str) -> None:
+    kept = Kept()
+
+    assert ask(GOOD[path]._replace(body=GOOD[path].body[:-1]), kept).status in {400, 401}
     assert not kept.objects

@@ -118,7 +118,7 @@ def test_every_call_that_our_client_makes_is_answered_as_palette_describes_it(wo
         assert all(estimate is not None and estimate.compute.amount > 0 for estimate in estimates)
         assert {use.hour for use in measured} == {end - timedelta(hours=2), end - timedelta(hours=1)}
         assert [entry.resource for entry in palette.audits(HAND_SCALED, AS_OF)] == ["staging-web"]
-        assert palette.teams() == ("data", "media", "ml", "platform", "web")
+        assert palette.teams() == tuple((name, (f"{name}-owner@example.com",)) for name in ("data", "media", "ml", "platform", "web"))
         assert palette.left_alone() == ()
         assert palette.private_rates("USD") == ()
         assert len(palette.shelf("aws", "us-east-1")) > 100

@@ -25,7 +25,7 @@ TOKEN = "ghs_11_ey.a-token.of-no-length-that-anybody-promised" * 9
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 REPOSITORY: dict[str, Any] = {
-    "id": "R_1", "databaseId": 7, "nameWithOwner": "acme/gitops", "isArchived": False,
+    "id": "R_1", "databaseId": 7, "nameWithOwner": "acme/gitops", "isArchived": False, "visibility": "PRIVATE",
     "mergeCommitAllowed": True, "squashMergeAllowed": True, "rebaseMergeAllowed": True, "ref": {"target": {"oid": "1" * 40}},
 }  # fmt: skip
 

@@ -29,6 +29,7 @@ GOOD = Read(
     writer_app=WRITER,
     gate_app=GATE,
     is_archived=False,
+    is_public=False,
 )
 
 

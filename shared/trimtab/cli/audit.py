@@ -1,56 +1,124 @@
-"""What auditors and policy authors run: ledger verify, policy check, schema."""
+"""What auditors and policy authors read: every change of a time, and the shape of the rules' files."""
 
-from pathlib import Path
+import sys
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
-from trimtab.cli.output import print_json, print_table, say
+from trimtab.cli.options import ConfigOption, StoreOption
+from trimtab.cli.output import print_gap, print_json, print_table, say
 from trimtab.cli.session import reading
-from trimtab.errors import Broken
+from trimtab.errors import BadInput
+from trimtab.flow.audit_report import AuditReport, Change, audit_report
+from trimtab.render.spreadsheet import Cell, csv_of
 
-ledger = typer.Typer(help="The append-only record.", no_args_is_help=True)
-policy = typer.Typer(help="The rules in .trimtab/.", no_args_is_help=True)
+COLUMNS = (
+    "kind", "at", "who", "what", "repo", "path", "pull_request", "state", "tier", "needed", "decided_by", "policy", "inputs", "verdict",
+    "head", "approvals", "turned_down", "merged_at", "merged_by", "merge_commit", "outcome", "promised", "measured", "currency",
+    "rolled_back", "undoes", "record",
+)  # fmt: skip
+
+
+class AuditFormat(StrEnum):
+    """How the report is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(ledger, name="ledger")
-    app.add_typer(policy, name="policy")
+    app.command("audit", help="Every change of a time: who, evidence, policy, outcome; and who stopped, changed rules or looked at cost.")(
+        audit
+    )
     app.command("schema", help="JSON Schema of .trimtab/'s files, for editors.")(schema)
 
 
-@ledger.command("verify", help="Check every hash, chain and seal; exit 1 names what broke.")
-def verify(store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE) -> None:
-    """Say what holds, or which entry does not."""
-    with reading(store, config) as session:
-        breaks = session.ports.ledger.verify()
-        streams = len(session.ports.ledger.heads()) if not breaks else 0
-    if output is Format.JSON:
-        print_json({"consistent": not breaks, "breaks": breaks})
-    elif breaks:
-        print_table("Broken", ("entry", "problem"), [(item.key, item.problem) for item in breaks])
-    if breaks:
-        raise Broken(f"{breaks[0].key}: {breaks[0].problem}")
-    say(f"{streams} streams are consistent; not proven against an anchor outside the store")
-
-
-@policy.command("check", help="Lint config.yaml, policy.yaml, owners.yaml and what stands beside them.")
-def check(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="the .trimtab folder")] = Path(".trimtab"),
-    output: FormatOption = Format.TABLE,
+def audit(
+    start: Annotated[str, typer.Option("--from", help="first day, in UTC", metavar="DATE")],
+    end: Annotated[str | None, typer.Option("--to", help="last day, in UTC (default: today)", metavar="DATE")] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    output: Annotated[
+        AuditFormat, typer.Option("--format", help="table for people, json for scripts, csv for spreadsheets")
+    ] = AuditFormat.TABLE,
 ) -> None:
-    """Read the files as strictly as a run does."""
-    from trimtab.flow.governance import PATHS, checked_governance
+    """Read the record; every row names the entry that it is from."""
+    with reading(store, config) as session:
+        first, last = _day("--from", start), _day("--to", end or f"{session.now:%Y-%m-%d}")
+        if last < first:
+            raise BadInput(f"--to {last:%Y-%m-%d}: is before --from {first:%Y-%m-%d}")
+        report = audit_report(session.ports, first, last + timedelta(days=1))
+    match output:
+        case AuditFormat.JSON:
+            print_json(report)
+        case AuditFormat.CSV:
+            sys.stdout.write(csv_of(COLUMNS, [*map(_row, report.changes), *_other_rows(report)]))
+        case AuditFormat.TABLE:
+            _print(report)
 
-    names = {path: folder / path.rsplit("/", 1)[1] for path in PATHS}
-    governance = checked_governance({name: path.read_bytes() for name, path in names.items() if path.exists()})
-    if output is Format.JSON:
-        print_json(governance)
-    else:
-        rules = f"{len(governance.rules)} rules, {len(governance.owner_rules)} owner rules"
-        say(f"{folder}: readable; policy version {governance.version[:16]}, {rules}")
+
+def _day(option: str, text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise BadInput(f"{option} {text[:40]!a}: expected a day, as in 2026-09-01") from None
+
+
+# ── as CSV ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _row(change: Change) -> tuple[Cell, ...]:
+    approvals = "; ".join(f"{yes.person} at {_time(yes.at)}: {yes.proof}" for yes in change.approvals)
+    money = change.promised or change.measured
+    return (
+        "change", _time(change.proposed_at), ", ".join(change.requested_by) or "the clock", change.what, change.repo, change.path,
+        change.pull_request, change.state, change.tier, change.needed, change.decided_by, change.policy, change.inputs, change.verdict,
+        change.head, approvals, change.turned_down, _time(change.merged_at), change.merged_by, change.merge_commit, change.outcome,
+        change.promised.amount if change.promised else None, change.measured.amount if change.measured else None,
+        money.currency if money else "", change.rolled_back, change.undoes, change.entries,
+    )  # fmt: skip
+
+
+def _other_rows(report: AuditReport) -> list[tuple[Cell, ...]]:
+    filled = len(COLUMNS) - 5
+    return [(each.kind, _time(each.at), each.who, each.what, *[""] * filled, each.entry) for each in report.happenings]
+
+
+def _time(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if at else ""
+
+
+# ── on paper ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _print(report: AuditReport) -> None:
+    last = report.end - timedelta(days=1)
+    title = f"Changes from {report.start:%Y-%m-%d} to {last:%Y-%m-%d}"
+    rows = [
+        (
+            f"{change.proposed_at:%Y-%m-%d %H:%M}",
+            change.what,
+            change.state,
+            f"{change.needed} ({change.decided_by})",
+            _who(change),
+            change.verdict,
+        )
+        for change in report.changes
+    ]
+    print_table(title, ("proposed", "change", "state", "needed, and why", "decided", "judged on"), rows, whole=("proposed",))
+    print_gap()
+    others = [(f"{each.at:%Y-%m-%d %H:%M}", each.kind, each.who, each.what, each.entry) for each in report.happenings]
+    print_table("What else was done", ("at", "what", "who", "why", "record"), others, whole=("at",))
+    say("commits, hashes, proofs and savings: --format json or --format csv")
+
+
+def _who(change: Change) -> str:
+    if change.turned_down and not change.merged_at:
+        return change.turned_down
+    people = ", ".join(f"{yes.person} ({yes.via})" for yes in change.approvals)
+    if change.merged_at is None:
+        return people or "nobody yet"
+    return f"{people or change.merged_by}, merged {change.merged_at:%Y-%m-%d %H:%M} as {change.merge_commit[:10]}"
 
 
 def schema() -> None:

@@ -14,8 +14,8 @@ from trimtab.cli.output import print_json, say
 from trimtab.cli.session import Session, acting, deciding, reading
 from trimtab.cli.story import print_proposals, proposal_row, show_proposal
 from trimtab.errors import BadInput, Refused
+from trimtab.flow.deciding import Decision, decide
 from trimtab.flow.life import STREAMS, Life, fold
-from trimtab.flow.merge import Decision, decide
 from trimtab.flow.propose import Plan, analyze_cluster, latest_analyses, open_run, plan, plan_of
 from trimtab.ports import Ports
 from trimtab.records import Person, ProposalId
@@ -148,7 +148,7 @@ def _decide(action: str, proposal: str, who: str, reason: str, store: str | None
             raise BadInput(f"{proposal}: no such proposal; trimtab proposals lists them")
         key = f"local/{action}/{who}/{life.generation}/{life.pull_request.head if life.pull_request else ''}"
         decision = Decision(proposal=ProposalId(proposal), action=action, person=_person(who, session, life), key=key, reason=reason)
-        typer.echo(decide(decision, session.ports, session.now))
+        typer.echo(session.ports.named(decide(decision, session.ports, session.now)))
 
 
 def _person(who: str, session: Session, life: Life) -> Person:
@@ -156,6 +156,6 @@ def _person(who: str, session: Session, life: Life) -> Person:
 
     people = read_governance(session.ports, life.planned().place.repo).people
     for person in people:
-        if person.id == who:
+        if person.called == who:
             return person
-    raise Refused(f"--as {who}: owners.yaml lists {', '.join(person.id for person in people) or 'nobody'}")
+    raise Refused(f"--as {who}: owners.yaml lists {', '.join(person.called for person in people) or 'nobody'}")

@@ -7,7 +7,25 @@ import sys
 
 import typer
 
-from trimtab.cli import audit, backtest, changes, collect, cost, demo, export, forecasts, history, operate, owners, usage
+from trimtab.cli import (
+    audit,
+    backtest,
+    changes,
+    collect,
+    cost,
+    demo,
+    doctor,
+    export,
+    forecasts,
+    history,
+    ledger,
+    operate,
+    owners,
+    people,
+    policy,
+    undo,
+    usage,
+)
 from trimtab.cli.output import say
 from trimtab.errors import TrimtabError
 
@@ -19,7 +37,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (demo, cost, export, usage, collect, changes, backtest, audit, forecasts, history, operate, owners):
+for group in (
+    demo,
+    doctor,
+    cost,
+    export,
+    usage,
+    collect,
+    changes,
+    backtest,
+    audit,
+    forecasts,
+    history,
+    ledger,
+    operate,
+    owners,
+    people,
+    policy,
+    undo,
+):
     group.register(app)
 
 

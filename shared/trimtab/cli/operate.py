@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,10 @@ import typer
 
 from trimtab import wiring
 from trimtab.adapters.starter import ForgeName, grants, write_starter
-from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
+from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_json, print_table, say
-from trimtab.cli.session import acting, deciding, functions_of, reading
-from trimtab.errors import BadInput, Refused, Upstream
+from trimtab.cli.session import Session, acting, asking, deciding, functions_of, reading, retelling
+from trimtab.errors import BadInput, Broken, Refused, Upstream
 from trimtab.flow.wake import Wake, tick_key
 
 
@@ -47,9 +48,24 @@ def status(store: StoreOption = None, config: ConfigOption = None, output: Forma
         for key in ports.documents.keys("demand/"):
             document = ports.documents.find(key) or {}
             rows.append((f"usage of {document.get('cluster')}", "green", f"newest hour {document.get('hour')}"))
+    rows += _observed(store)
     print_json(
         [{"item": item, "state": state, "detail": detail} for item, state, detail in rows]
     ) if output is Format.JSON else print_table("Status", ("item", "state", "detail"), rows)
+
+
+def _observed(store: str | None) -> list[tuple[str, str, str]]:
+    """Each scope that only observes, and what it would have had proposed in the last month; a broken record hides no other line."""
+    from trimtab.flow.promotion import prospects, sentence
+    from trimtab.flow.simulate import past
+
+    with retelling(store) as session:
+        since = session.now - timedelta(days=30)
+        try:
+            found = prospects(past(session.ports, since), session.ports, since, session.now)
+        except Broken as error:
+            return [("record", "red", str(error))]
+    return [(f"at observe: {prospect.scope}", "green", sentence(prospect)) for prospect in found]
 
 
 def stop(
@@ -60,7 +76,7 @@ def stop(
 ) -> None:
     """Add a stop."""
     with deciding(store, config) as session:
-        session.ports.permit.stop(by=who, reason=reason, at=session.now)
+        session.ports.permit.stop(by=_recorded(who, session), reason=reason, at=session.now)
     say(f"stopped by {who}: {reason}")
 
 
@@ -72,8 +88,13 @@ def resume(
 ) -> None:
     """Take the stop away; the store's operator only."""
     with deciding(store, config) as session:
-        session.ports.permit.resume(by=who, reason=reason, at=session.now)
+        session.ports.permit.resume(by=_recorded(who, session), reason=reason, at=session.now)
     say(f"writing is allowed again, says {who}: {reason}")
+
+
+def _recorded(who: str, session: Session) -> str:
+    """What the record calls them."""
+    return session.ports.people.key_of(who) if session.ports.people else who
 
 
 def verify(store: StoreOption = None, config: ConfigOption = None) -> None:
@@ -81,20 +102,24 @@ def verify(store: StoreOption = None, config: ConfigOption = None) -> None:
     from trimtab.flow.verify import verify as verify_now
 
     with acting(store, config) as session:
-        typer.echo(verify_now(Wake(key=tick_key("verify", session.now)), session.ports, session.now))
+        # The tick of the hour looks at everything.
+        tick = Wake(key=tick_key("verify", session.now.replace(minute=0)))
+        typer.echo(verify_now(tick, session.ports, session.now))
 
 
 def report(
     period: Annotated[str | None, typer.Option("--period", metavar="YYYY-MM")] = None,
     out: Annotated[Path, typer.Option("--out", help="folder for the files")] = Path("report"),
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Render showback files."""
+    from trimtab.flow.access import scopes_of
     from trimtab.flow.report import render_files
 
-    with reading(store, config) as session:
-        files = render_files(session.ports, f"p-{period}" if period else None)
+    with asking(store, config, who, f"reports of {period or 'the newest period'}") as (session, asker):
+        files = render_files(session.ports, f"p-{period}" if period else None, scopes_of(asker))
     if not files:
         raise BadInput("no summaries yet: ingest a bill and allocate first")
     for name, content in files.items():
@@ -105,15 +130,20 @@ def report(
 
 
 def serve(
-    port: Annotated[int, typer.Option("--port", help="loopback port")] = 8765, store: StoreOption = None, config: ConfigOption = None
+    port: Annotated[int, typer.Option("--port", help="loopback port")] = 8765,
+    who: ViewerOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Serve the page until interrupted; the functions that it wakes find their store in the environment, as in a cloud."""
     from trimtab.cli.page import serve_page
+    from trimtab.flow.access import audience, record_access
 
     with acting(store, config) as session:
-        settings = session.ports.settings
+        settings, asker = session.ports.settings, audience(who, session.ports)
+        record_access(asker, "the local page", session.ports, session.now)
         with functions_of(settings):
-            serve_page(session.ports, lambda: wiring.now(settings), port, secrets.token_bytes(32))
+            serve_page(session.ports, lambda: wiring.now(settings), port, secrets.token_bytes(32), asker)
 
 
 def invoke(

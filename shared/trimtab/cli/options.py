@@ -23,3 +23,6 @@ ConfigOption = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="table for people, json for scripts")]
 PeriodOption = Annotated[str | None, typer.Option("--period", help="YYYY-MM (default: every period)", metavar="YYYY-MM")]
+ViewerOption = Annotated[
+    str | None, typer.Option("--as", help="show what this person of owners.yaml may see (default: everything)", metavar="WHO")
+]

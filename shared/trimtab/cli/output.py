@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -41,6 +41,15 @@ def plain(value: object) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return value
+
+
+def renamed(value: Any, named: Callable[[str], str]) -> Any:
+    """What JSON can say, with every text in it as `named` gives it back: people's names for the record's words."""
+    if isinstance(value, dict):
+        return {key: renamed(item, named) for key, item in value.items()}
+    if isinstance(value, list):
+        return [renamed(item, named) for item in value]
+    return named(value) if isinstance(value, str) else value
 
 
 def in_lines(name: str, longest: int) -> Text:

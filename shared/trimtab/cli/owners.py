@@ -1,15 +1,18 @@
 """Whose cost is whose: the CMDB's list of teams, and the review list of owners that were learned."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from trimtab.adapters.palette.client import PaletteClient
 from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
 from trimtab.cli.output import print_gap, print_json, print_table, say
-from trimtab.cli.session import Session, deciding, reading
+from trimtab.cli.session import Session, acting, deciding, reading
 from trimtab.errors import BadInput, Refused
+from trimtab.flow.governance import home_governance
 
 owners = typer.Typer(help="Teams, cost centers and business units.", no_args_is_help=True)
 suggestions = typer.Typer(help="Owners to confirm for namespaces that nobody owns.", invoke_without_command=True)
@@ -24,14 +27,41 @@ def register(app: typer.Typer) -> None:
 
 
 # ── The CMDB's list ──────────────────────────────────────────────────────────────────────────────────────────────────
-@owners.command("import", help="Compare a CMDB's CSV with .trimtab/owners.csv; with --write, take it over.")
-def import_csv(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with team, cost_center, business_unit, channel, dates")],
+@owners.command("import", help="Compare a CMDB's CSV with .trimtab/owners.csv, or print Palette's teams for owners.yaml.")
+def import_teams(
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="CSV with team, cost_center, business_unit, channel, dates")
+    ] = None,
+    palette: Annotated[bool, typer.Option("--palette", help="Palette's teams and users as YAML, to complete and paste")] = False,
     folder: Annotated[Path, typer.Option("--config", help="the .trimtab folder", exists=True, file_okay=False)] = Path(".trimtab"),
     write: Annotated[bool, typer.Option("--write", help="write owners.csv into the folder; commit it as you would any rule")] = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """What changes, after the whole folder was read with the new list: nothing is written that a run would refuse."""
+    if palette == (file is not None):
+        raise BadInput("owners import: name a CSV, or say --palette")
+    if file is None:
+        _print_palette(folder)
+    else:
+        _take_csv(file, folder, output, is_written=write)
+
+
+def _print_palette(folder: Path) -> None:
+    """The teams of the deployment's Palette, with the Slack ids of those whom Slack finds by their address."""
+    from trimtab.policy.owners_import import owners_yaml
+
+    with acting(None, str(folder)) as session:
+        teams = PaletteClient.of(session.ports.settings).teams()
+        addresses = sorted({address for _, found in teams for address in found})
+        chat = session.ports.chat
+        slack = {address: chat.user_of(address) or "" for address in addresses} if chat.is_configured else {}
+        known = home_governance(session.ports).people if (folder / "owners.yaml").exists() else ()
+    sys.stdout.write(owners_yaml(teams, slack, known))
+    found = sum(map(bool, slack.values()))
+    say(f"{len(teams)} teams, {len(addresses)} people, {found} of them in Slack; every login on the forge is yours to fill in")
+
+
+def _take_csv(file: Path, folder: Path, output: Format, *, is_written: bool) -> None:
     from trimtab.policy.cmdb import parse_teams_csv, teams_csv
 
     target = folder / "owners.csv"
@@ -46,11 +76,11 @@ def import_csv(
     else:
         columns = ("", "team", "cost center", "business unit", "channel", "from", "to")
         print_table(f"{file.name} against {target}", columns, changes)
-    if write and content != kept:
+    if is_written and content != kept:
         partial = target.with_name(target.name + ".trimtab-partial")
         partial.write_bytes(content)
         partial.replace(target)
-    say(f"{target}: {'written' if write else 'not written; add --write'}; {len(after)} rows, {len(changes)} changed")
+    say(f"{target}: {'written' if is_written else 'not written; add --write'}; {len(after)} rows, {len(changes)} changed")
 
 
 def _check_folder(folder: Path, content: bytes) -> None:
@@ -156,7 +186,7 @@ def _check_people(who: str, team: str | None, session: Session) -> None:
     from trimtab.flow.governance import home_governance
 
     governance = home_governance(session.ports)
-    people = [person.id for person in governance.people]
+    people = [person.called for person in governance.people]
     if who not in people:
         raise Refused(f"--as {who}: owners.yaml lists {', '.join(people) or 'nobody'}")
     if team is not None and team not in {known.name for known in governance.teams}:

@@ -10,8 +10,11 @@ from pathlib import Path
 from trimtab import settings as deployment
 from trimtab import wiring
 from trimtab.adapters.logs import Quiet
+from trimtab.cli.output import say
 from trimtab.cli.progress import Bar
 from trimtab.errors import BadInput, Refused
+from trimtab.flow.access import audience, record_access
+from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
 from trimtab.settings import Settings
 
@@ -29,10 +32,39 @@ def default_store() -> str:
     return deployment.load(os.environ).store
 
 
+def has_store(store: str | None) -> bool:
+    """True where a store was named: by the command, or in the environment."""
+    return store is not None or bool(os.environ.get("TRIMTAB_STORE"))
+
+
 @contextmanager
 def reading(store: str | None, config: str | None = None) -> Iterator[Session]:
-    """For commands that need the store alone: nothing else is started."""
-    yield _session(deployment.load(os.environ, store), config)
+    """For commands that need the store alone: nothing else is started, and the record says people's names."""
+    yield _session(deployment.load(os.environ, store), config, is_reading=True)
+
+
+@contextmanager
+def asking(
+    store: str | None, config: str | None, who: str | None, what: str, *, of_all: bool = False
+) -> Iterator[tuple[Session, Audience]]:
+    """For commands that show cost: whom they show it to, which is in the record before anything is shown.
+
+    `of_all`: what they show is about all teams at once, and for nobody who may not see them all.
+    """
+    session = _session(deployment.load(os.environ, store), config)
+    asker = audience(who, session.ports)
+    if of_all and asker.teams is not None:
+        raise Refused(f"--as {who}: {what} is about everybody's cost, and they may see {asker.words}")
+    if who is None:
+        say("no --as: all cost is shown, as to whoever holds the store")
+    record_access(asker, what, session.ports, session.now)
+    yield session, asker
+
+
+@contextmanager
+def retelling(store: str | None) -> Iterator[Session]:
+    """For commands that judge the past again: as `reading`, but people go by the record's own words, which verdicts are made of."""
+    yield _session(deployment.load(os.environ, store), None, adds_people=False)
 
 
 @contextmanager
@@ -66,7 +98,7 @@ def functions_of(settings: Settings) -> Iterator[None]:
     """Entry points find their store in the environment, as in a cloud: this command's, whatever the shell says."""
     before = os.environ.get("TRIMTAB_STORE")
     os.environ["TRIMTAB_STORE"] = settings.store
-    wiring.ports.cache_clear()
+    wiring.forget_ports()
     try:
         yield
     finally:
@@ -74,14 +106,15 @@ def functions_of(settings: Settings) -> Iterator[None]:
             os.environ.pop("TRIMTAB_STORE", None)
         else:
             os.environ["TRIMTAB_STORE"] = before
-        wiring.ports.cache_clear()
+        wiring.forget_ports()
 
 
-def _session(settings: Settings, config: str | None) -> Session:
+def _session(settings: Settings, config: str | None, *, is_reading: bool = False, adds_people: bool = True) -> Session:
     if config:
         settings = settings.model_copy(update={"config_dir": str(Path(config).absolute())})
     if settings.is_demo and settings.clock is None:
         from trimtab.demo.run import AFTERWARDS
 
         settings = settings.model_copy(update={"clock": AFTERWARDS})
-    return Session(ports=wiring.build(settings, log=Quiet(), progress=Bar()), now=wiring.now(settings))
+    ports = wiring.build(settings, log=Quiet(), progress=Bar(), is_reading=is_reading, adds_people=adds_people)
+    return Session(ports=ports, now=wiring.now(settings))

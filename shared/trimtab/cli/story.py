@@ -14,14 +14,16 @@ from trimtab.analysis.ranking import top
 from trimtab.attribution.summary import Summary
 from trimtab.cli.findings import in_currency, money_sentence, print_grouped, print_proof, print_ranked
 from trimtab.cli.options import Format
-from trimtab.cli.output import console, in_lines, print_gap, print_json, print_table, shown
-from trimtab.errors import BadInput
+from trimtab.cli.output import console, in_lines, print_gap, print_json, print_table, say, shown
+from trimtab.errors import BadInput, Refused
 from trimtab.flow.codec import load
 from trimtab.flow.life import STREAMS, Life, fold
 from trimtab.flow.propose import latest_analyses
+from trimtab.flow.verdicts import verdict_id
 from trimtab.lifecycle import State, is_over
+from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
-from trimtab.records import Entry, Measure, Reconciliation, Refusal, Tier
+from trimtab.records import Entry, Measure, Proposal, Reconciliation, Refusal, Tier
 from trimtab.settings import Settings
 
 
@@ -54,15 +56,15 @@ def waits_for(life: Life) -> str:
     if life.verdict is None or is_over(life.state) or life.state in (State.MERGED, State.APPLIED):
         return ""
     if life.state in (State.AWAITING, State.OPEN, State.EXPIRED) and life.verdict.approvers and life.verdict.tier is not Tier.REPORT:
-        people = " or ".join(life.verdict.approvers)
-        return f"two of {', '.join(life.verdict.approvers)}" if life.verdict.tier is Tier.TWO else people
+        people = sorted(life.verdict.approvers)
+        return f"two of {', '.join(people)}" if life.verdict.tier is Tier.TWO else " or ".join(people)
     return ", ".join(line.rule for line in life.verdict.reasons if line.effect != "informs")
 
 
 # ── The demo's ending ────────────────────────────────────────────────────────────────────────────────────────────────
 def demo_story(settings: Settings) -> dict[str, Any]:
     """Everything the demo ends with."""
-    ports = wiring.build(settings, log=Quiet())
+    ports = wiring.build(settings, log=Quiet(), is_reading=True)
     latest = ports.documents.find("runs/latest") or {}
     analyses = latest_analyses(str(latest["run"]), ports) if latest else []
     not_opened = (ports.documents.find(f"runs/{latest.get('run')}/refused") or {}).get("refusals")
@@ -188,6 +190,20 @@ def life_of(proposal: str, ports: Ports) -> Life:
     return life
 
 
+def is_shown(proposal: Proposal, asker: Audience) -> bool:
+    """True where some of what a change is about is theirs."""
+    return asker.may_see([team for team in (proposal.team, *(team for team, _ in proposal.owners)) if team])
+
+
+def check_may_see(thing: str, asker: Audience, ports: Ports) -> None:
+    """A proposal (`prop-…`) or a verdict on one, for whoever owns some of what it is about. Raises Refused for anybody else."""
+    if asker.teams is None:
+        return
+    proposal = life_of(f"prop-{thing.partition('-')[2].partition('.')[0]}", ports).planned()
+    if not is_shown(proposal, asker):
+        raise Refused(f"{thing}: is about no cost of {', '.join(asker.teams or ())}")
+
+
 def show_proposal(proposal: str, ports: Ports, output: Format) -> None:
     """Diff, saving, evidence, verdict."""
     life = life_of(proposal, ports)
@@ -215,6 +231,9 @@ def explain_proposal(proposal: str, ports: Ports, output: Format) -> None:
         print_json([entry_row(entry) for entry in entries])
         return
     print_table(proposal, ("n", "at", "what", "who", "why"), [tuple(entry_row(entry).values())[:5] for entry in entries])
+    judged = [name for entry in entries if entry.kind == "judged" and (name := verdict_id(entry))]
+    if judged:
+        say(f"what it was judged on: trimtab explain {judged[-1]}" + (f" (before that: {', '.join(judged[:-1])})" if judged[1:] else ""))
 
 
 def entry_row(entry: Entry) -> dict[str, object]:
@@ -226,6 +245,11 @@ def entry_row(entry: Entry) -> dict[str, object]:
         "who": entry.actor,
         "why": entry.reason,
         "hash": entry.hash,
+        "verdict": verdict_id(entry) or None,
+        "inputs": entry.body.get("inputs"),
+        "policy": entry.body.get("policy"),
+        "rule": entry.body.get("rule"),
+        "head": entry.body.get("head") or None,
     }
 
 

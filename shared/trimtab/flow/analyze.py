@@ -226,7 +226,15 @@ def _quotas(look: Look) -> Iterable[Answer]:
 def _quota(look: Look, quota: Quota, all_of_them: tuple[Quota, ...]) -> Answers:
     demand = look.usage.quota_demand(quota, look.start, look.end) if look.usage and not quota.problem else None
     others = tuple(other for other in all_of_them if other is not quota)
-    return analyze_quota(quota, demand, cluster=look.cluster, window=look.window, currency=look.governance.currency, siblings=others)
+    return analyze_quota(
+        quota,
+        demand,
+        cluster=look.cluster,
+        window=look.window,
+        currency=look.governance.currency,
+        siblings=others,
+        spent=look.frozen.spent_on(look.cluster, quota),
+    )
 
 
 def _workloads(look: Look, homes: Sequence[Home]) -> Answers:

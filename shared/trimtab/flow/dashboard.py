@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 
 from trimtab.errors import BadInput, Broken, Refused
 from trimtab.flow.codec import dump, load
+from trimtab.flow.ground import Ground
 from trimtab.flow.life import Intent, Life, Moved, lives, until_settled
+from trimtab.flow.masks import mask_of_repo
 from trimtab.lifecycle import State
+from trimtab.policy.masking import masked
 from trimtab.ports import Ports
 from trimtab.records import Cluster, ClusterUid, Entry, Governance, Issue, Json, Refusal, Stage
 from trimtab.render.dashboard import TITLE, Page, Pending, Reason, TurnedDown, dashboard
@@ -35,14 +38,15 @@ class Board:
     intent: Intent | None = None
 
 
-def keep_dashboard(repo: str, governance: Governance | None, actor: str, ports: Ports, now: datetime) -> str:
+def keep_dashboard(repo: str, ground: Ground, actor: str, ports: Ports, now: datetime) -> str:
     """Bring a repo's page up to date; "" where nothing changed, or where nothing may be written there.
 
     A forge that says no (no issues in that repo, no right to them) is told to the log and stops nothing.
     """
+    governance = ground.governance
     if governance is None or not governance.has_dashboard or not _may_write(governance, ports):
         return ""
-    text = dashboard(_page(repo, ports), ports.wording)
+    text = masked(dashboard(_page(repo, ports), ports.wording), mask_of_repo(governance, ground.rules, ports))
     try:
         return until_settled(lambda: _settle(repo, text, actor, ports, now))
     except Broken:
@@ -67,7 +71,7 @@ def _settle(repo: str, text: str, actor: str, ports: Ports, now: datetime) -> st
         return ""
     if board.number is not None:
         try:
-            ports.forge.edit_issue(repo, board.number, title=TITLE, body=_whole(text, board.nonce, now))
+            ports.forge.edit_issue(repo, board.number, title=TITLE, body=ports.named(_whole(text, board.nonce, now)))
         except Refused:
             if any(issue.number == board.number for issue in ports.forge.issues(repo)):
                 raise
@@ -83,7 +87,7 @@ def _settle(repo: str, text: str, actor: str, ports: Ports, now: datetime) -> st
         return ""
     else:
         found = _found(repo, board.nonce, ports)
-    issue = found or ports.forge.open_issue(repo, title=TITLE, body=_whole(text, board.nonce, now))
+    issue = found or ports.forge.open_issue(repo, title=TITLE, body=ports.named(_whole(text, board.nonce, now)))
     # One that was found says what was to be said when it was opened, so it is written once more the next time.
     board = replace(board, number=issue.number, url=issue.url, digest="" if found else digest, intent=None)
     _write(repo, head, "opened", issue.url, board, actor, ports, now)

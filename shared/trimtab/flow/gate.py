@@ -77,7 +77,7 @@ def answer(repo: str, number: int, ports: Ports, now: datetime) -> str:
     found = answer_of(pull, ports)
     if found is None:
         return f"{repo}#{number}: its own proposal answers"
-    ports.forge.set_check(repo, pull.head, name=CHECK, conclusion=found.conclusion, summary=found.why)
+    ports.forge.set_check(repo, pull.head, name=CHECK, conclusion=found.conclusion, summary=ports.named(found.why))
     ports.log.info("gate.answered", repo=repo, number=number, head=pull.head, conclusion=found.conclusion)
     ports.inbox.put(key, b"{}")
     ports.inbox.finish(key, f"{found.conclusion} at {now:%Y-%m-%dT%H:%MZ}")

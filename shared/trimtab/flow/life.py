@@ -6,12 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trimtab.errors import Broken
+from trimtab.flow.basis import Basis, carried, keep, words_of
 from trimtab.flow.codec import dump, load
 from trimtab.lifecycle import Event, State, advance
 from trimtab.ports import Ports
-from trimtab.records import Approval, ClusterUid, CommitSha, Entry, Outcome, Proposal, ProposalId, Subject, Verdict
+from trimtab.records import Approval, ClusterUid, CommitSha, Entry, Json, Outcome, PersonId, Proposal, ProposalId, Subject, Verdict
 
 STREAMS = "proposals/"
+NEWS = frozenset(
+    (
+        "voided", "refused", "merged", "applied", "not-applied", "verified", "regressed", "rolled-back",
+        "expired", "human-commit", "closed-by-human", "superseded", "failed", "inconclusive", "rolling-back", "not-rolled-back",
+    )
+)  # fmt: skip
+"""Kinds of entries that the thread of a card hears of."""
 ATTEMPTS = 8
 """How often a use case starts over because somebody else wrote first; more means that two are fighting."""
 
@@ -68,6 +76,39 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class News:
+    """Something that the card's thread should hear and has not heard yet."""
+
+    kind: str
+    """Of the entry that says it."""
+    reason: str
+    by: str
+    at: datetime
+    nonce: str
+    """Carried by the message, and looked for before it is sent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retired:
+    """A card of an earlier generation that Slack did not take the end of; it still has its buttons."""
+
+    card: CardRef
+    title: str
+    ended: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adjusted:
+    """The value that a person asked for instead of the proposed one; later runs keep it for the same wish."""
+
+    fingerprint: str
+    value: int
+    by: PersonId
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Life:
     """Everything a stream says, folded."""
 
@@ -98,6 +139,24 @@ class Life:
     """The limit that keeps it from being planned again on a base that moved; "" = none does."""
     successor: str = ""
     """URL of the pull request that took the place of this one, once it was said there."""
+    news: tuple[News, ...] = ()
+    """What the card's thread is still to be told, oldest first."""
+    retired: tuple[Retired, ...] = ()
+    adjusted: Adjusted | None = None
+    applied_at: datetime | None = None
+    """When Palette was first seen to show what was merged."""
+    waited_before: tuple[tuple[str, int], ...] = ()
+    """(what a change is about, pods that waited for a place there) at the merge, in the newest measured hour; else nobody knew."""
+    trouble_before: str = ""
+    """What Palette itself called broken at the merge; "" = nothing, or it did not say."""
+    signals_before: tuple[tuple[str, float], ...] | None = None
+    """(signal, the worst that lasted) on the day before it was applied, from the cluster's metrics; None = not read yet."""
+    bad_looks: tuple[str, ...] = ()
+    """Times of the looks that were bad, one after the other; a good one forgets them."""
+    regression: str = ""
+    """What got worse after it was applied, and is to be undone; "" = nothing did."""
+    refused: str = ""
+    """Why it was not merged although everybody asked for has said yes, as it was last told; "" = nobody was told so."""
 
     def planned(self) -> Proposal:
         """The proposal of a stream that has one."""
@@ -118,6 +177,12 @@ def proposal_id(repo: str, subject: Subject) -> ProposalId:
 def group_id(repo: str, cluster: ClusterUid, path: str) -> ProposalId:
     """The id of everything that is ever proposed together for a cluster in this file; no subject has it."""
     return ProposalId("prop-" + hashlib.sha256(f"{repo}|{cluster}|file|{path}".encode()).hexdigest()[:12])
+
+
+def rollback_id(proposal: Proposal) -> ProposalId:
+    """The id of everything that ever undoes changes of this stream: a rollback has a life, a branch and a pull request of its own."""
+    what = proposal.id if proposal.members else str(proposal.finding.subject)
+    return ProposalId("prop-" + hashlib.sha256(f"{proposal.place.repo}|{what}|rollback".encode()).hexdigest()[:12])
 
 
 def remember(
@@ -177,19 +242,26 @@ class Journal:
     now: datetime
     head: Entry | None
     life: Life
+    rests_on: Json
+    """What the newest judgement on record was made from, as `basis.keep` says it."""
+    basis: Basis | None = None
+    """A judgement that no entry was written on yet."""
+    is_judged: bool = False
+    """This use case wrote on a judgement of its own."""
 
     @classmethod
     def open(cls, ports: Ports, proposal: str, actor: str, now: datetime) -> "Journal":
         """Read the head of a proposal's stream."""
         head = ports.ledger.head(stream_of(proposal))
-        return cls(ports, stream_of(proposal), actor, now, head, fold(head))
+        return cls(ports, stream_of(proposal), actor, now, head, fold(head), carried(head))
 
     def move(self, event: Event, reason: str, *, actor: str = "", **changes: object) -> None:
         """Write an event that moves the state; `changes` are fields of Life. Raises Moved or, for an impossible move, Refused."""
         self._write(event.value, reason, actor, replace(self.life, state=advance(self.life.state, event), **changes))  # type: ignore[arg-type]
 
     def begin(self, event: Event, reason: str, life: Life) -> None:
-        """Write an event that begins a life anew."""
+        """Write an event that begins a life anew: nobody has judged it yet."""
+        self.basis, self.is_judged = None, False
         self._write(event.value, reason, "", replace(life, state=advance(self.life.state, event)))
 
     def note(self, kind: str, reason: str, *, actor: str = "", **changes: object) -> None:
@@ -197,13 +269,41 @@ class Journal:
         self._write(kind, reason, actor, replace(self.life, **changes))  # type: ignore[arg-type]
 
     def _write(self, kind: str, reason: str, actor: str, life: Life) -> None:
+        life = self._with_news(kind, reason, actor, life)
+        body = {
+            **self._ground_for(life),
+            "words": words_of(life.verdict),
+            "head": life.pull_request.head if life.pull_request else life.branch_head or "",
+        }
         entry = self.ports.ledger.append(
-            self.stream, self.head, kind=kind, at=self.now, actor=actor or self.actor, reason=reason, body={}, state=dump(life)
+            self.stream, self.head, kind=kind, at=self.now, actor=actor or self.actor, reason=reason, body=body, state=dump(life)
         )
         if entry is None:
             raise Moved(self.stream)
         self.head, self.life = entry, life
         self.ports.log.info("proposal", kind=kind, stream=self.stream, n=entry.n, actor=entry.actor, reason=reason)
+
+    def _with_news(self, kind: str, reason: str, actor: str, life: Life) -> Life:
+        """What the thread of the card should hear of this entry, if there is a card: it is told by whoever looks next."""
+        heard = self._heard_as(kind, life)
+        if life.card is None or not heard:
+            return life
+        news = News(kind=heard, reason=reason, by=actor or self.actor, at=self.now, nonce=self.nonce("news"))
+        return replace(life, news=(*life.news, news))
+
+    def _heard_as(self, kind: str, life: Life) -> str:
+        """A plan made anew is news where somebody asked for it, or where it takes approvals away; "" = no news."""
+        if kind == Event.REPLANNED and life.adjusted != self.life.adjusted:
+            return "adjusted" if life.adjusted else "replanned"
+        if kind == Event.REPLANNED:
+            return kind if self.life.approvals else ""
+        return kind if kind in NEWS else ""
+
+    def _ground_for(self, life: Life) -> Json:
+        """What an entry rests on: the judgement made just now, else the one on record, as long as the plan that it was about stands."""
+        if self.basis is not None:
+            self.rests_on, self.basis, self.is_judged = keep(self.basis, self.ports), None, True
+        return self.rests_on if self.is_judged or life.verdict is not None else {}
 
     def nonce(self, effect: str) -> str:
         """The mark of the effect announced by the next entry: nobody else can write that entry, so nobody else has it."""

@@ -3,6 +3,7 @@
 import hashlib
 
 from trimtab.flow.life import Journal
+from trimtab.flow.masks import masked_in
 from trimtab.ports import Ports
 
 
@@ -11,7 +12,7 @@ def say_once(journal: Journal, number: int, about: str, text: str, ports: Ports)
     repo, mark = journal.life.planned().place.repo, _mark(journal, number, about)
     said = any(mark in comment.text and comment.login == ports.forge.login for comment in ports.forge.comments(repo, number))
     if not said:
-        ports.forge.comment(repo, number, f"{text}\n\n{mark}", journal.now)
+        ports.forge.comment(repo, number, f"{masked_in(repo, ports.named(text), ports)}\n\n{mark}", journal.now)
 
 
 def _mark(journal: Journal, number: int, about: str) -> str:

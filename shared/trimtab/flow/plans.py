@@ -18,6 +18,17 @@ def layouts_of(path: str, governance: Governance | None) -> tuple[Layout, ...]:
     return tuple(layout for layout in governance.layouts if is_covered(layout, path)) if governance else ()
 
 
+def plan_by_all(life: Life, versions: Sequence[Sequence[Layout]], pull_request: PullRequest | None, ports: Ports) -> PlanOutcome | None:
+    """The plan as every version of the rules that counts reads it, or the most careful of them; None = one of them sees none."""
+    plans = [plan_of(life, layouts, pull_request, ports) for layouts in versions]
+    seen = [plan for plan in plans if plan is not None]
+    return max(seen, key=_care) if len(seen) == len(plans) else None
+
+
+def _care(plan: PlanOutcome) -> tuple[bool, int, int, int, bool]:
+    return plan.is_failed, len(plan.clusters_lost), plan.destroys, plan.adds, plan.changes == 0
+
+
 def plan_of(life: Life, layouts: Sequence[Layout], pull_request: PullRequest | None, ports: Ports) -> PlanOutcome | None:
     """The newest plan of the pull request's head as it is now; None = none, or by nobody who counts."""
     authors = {layout.plan_author.lower() for layout in layouts if layout.plan_author}
@@ -26,11 +37,16 @@ def plan_of(life: Life, layouts: Sequence[Layout], pull_request: PullRequest | N
         return None
     if any(layout.delivery == "hcp-terraform" for layout in layouts):
         return _checked(pull_request, authors, ports)
-    comments = [note for note in ports.forge.comments(pull_request.repo, pull_request.number) if note.login.lower() in authors]
+    comments = [note for note in ports.forge.comments(pull_request.repo, pull_request.number) if _is_by(authors, note)]
     if any(layout.delivery == "atlantis" for layout in layouts):
         return _by_atlantis(pull_request, _since(comments, ref.at), authors, ports)
     # A plan job says which commit it planned: a run that took long may speak after a newer push.
     return _outcome(pull_request.head, [note for note in comments if pull_request.head in note.text][-1:])
+
+
+def _is_by(authors: set[str], note: Comment) -> bool:
+    """Said by one of them, and changed by nobody else since, as far as the forge says who changed it."""
+    return note.login.lower() in authors and (not note.edited_by or note.edited_by.lower() in authors)
 
 
 def _since(comments: Sequence[Comment], pushed_at: datetime | None) -> list[Comment]:

@@ -45,7 +45,7 @@ def _publish(repo: str, entry: QueueEntry, found: Answer, ports: Ports) -> None:
     done = f"{WAKE}{repo}.{entry.commit}.success"
     if found.conclusion == "success" and ports.inbox.is_done(done):
         return
-    ports.forge.set_check(repo, entry.commit, name=CHECK, conclusion=found.conclusion, summary=found.why)
+    ports.forge.set_check(repo, entry.commit, name=CHECK, conclusion=found.conclusion, summary=ports.named(found.why))
     if found.conclusion == "success":
         ports.inbox.put(done, b"{}")
         ports.inbox.finish(done, found.why)

@@ -6,8 +6,9 @@ from datetime import datetime
 from trimtab.analysis.similar import Past
 from trimtab.errors import BadInput
 from trimtab.flow.codec import dump, load
+from trimtab.flow.spent import SpentScope
 from trimtab.ports import Ports
-from trimtab.records import CommitSha, Finding, Json, Refusal
+from trimtab.records import Cluster, CommitSha, Finding, Json, Quota, Refusal
 from trimtab.units import Money
 
 
@@ -25,8 +26,24 @@ class Plan:
     clusters: tuple[str, ...]
     left_alone: tuple[Refusal, ...] = ()
     """Clusters that are never analyzed, each with why."""
+    is_partial: bool = False
+    """It was asked for some clusters only, and says nothing of the rest."""
+    spent: tuple[SpentScope, ...] = ()
+    """Where a budget that stops growth is spent."""
     past: tuple[Past, ...] = ()
     """What became of earlier changes, as the ledger had it."""
+
+    def spent_on(self, cluster: Cluster, quota: Quota) -> str:
+        """The spent budget that all of a quota's pods are in, in words; "" = none. A quota of several clusters is in none."""
+        if len(quota.clusters) > 1:
+            return ""
+        places = {(cluster.name, namespace) for namespace in quota.namespaces}
+        is_in = (
+            scope.words
+            for scope in self.spent
+            if (scope.project and scope.project == cluster.project) or (places and places <= set(scope.namespaces))
+        )
+        return next(is_in, "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
