@@ -6,7 +6,22 @@ from typing import Any
 
 from tests.judgement import CONFIG, HEAD, NOW, POLICY, chart, cluster, edit, evidence, facts, finding, governance, pool
 from trimtab.policy.judge import judge
-from trimtab.records import Facts, FieldChange, Finding, Governance, PastCase, Place, PlanOutcome, Quota, Stage, Subject, Verdict
+from trimtab.records import (
+    Facts,
+    FieldChange,
+    Finding,
+    Governance,
+    PastCase,
+    Place,
+    PlanOutcome,
+    ProposalId,
+    Quota,
+    Stage,
+    Subject,
+    Tier,
+    Undoing,
+    Verdict,
+)
 from trimtab.units import Millicores, Money
 
 BEFORE_OPENING = {"pull_request": None, "commits": (), "is_merge_exactly_the_plan": None}
@@ -250,7 +265,11 @@ def rollback() -> tuple[Facts, Governance]:
     )  # fmt: skip
     return facts(
         finding=whole, edit=edit(("node_groups[1].count", "5", "6")), declared=pool(count=5),
-        cluster=cluster(pool(count=5), pool(name="system", count=3)), **BEFORE_OPENING,
+        cluster=cluster(pool(count=5), pool(name="system", count=3)),
+        undoes=Undoing(
+            proposal=ProposalId("prop-9f1c20de77a1"), generation=1, merged_at=NOW.replace(day=16), tier=Tier.AUTO, approvals=(),
+            rollback=(("count", "6"),), was_undone=False, reason="14 pods waited longer than 2 minutes for a node.",
+        ), **BEFORE_OPENING,
     ), RULES  # fmt: skip
 
 

@@ -94,6 +94,7 @@ class KeptChat:
 
     said: list[tuple[str, list[Json], str, str]] = field(default_factory=list)
     closed: frozenset[str] = frozenset()
+    is_configured: bool = True
 
     def post(self, channel: str, blocks: Sequence[Json], text: str, nonce: str, thread: MessageRef | None = None) -> MessageRef:
         assert thread is None
@@ -109,6 +110,18 @@ class KeptChat:
         )
 
     def update(self, ref: MessageRef, blocks: Sequence[Json], text: str) -> None:
+        raise NotImplementedError
+
+    def account(self, user: str) -> None:
+        raise NotImplementedError
+
+    def members(self, group: str) -> None:
+        raise NotImplementedError
+
+    def user_of(self, email: str) -> None:
+        raise NotImplementedError
+
+    def direct(self, user: str) -> str:
         raise NotImplementedError
 
 

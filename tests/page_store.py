@@ -126,7 +126,7 @@ def analysis(cluster: Cluster) -> Analysis:
 def propose(ports: Ports, now: datetime, found: Finding) -> None:
     frozen = plan_of(RUN, ports)
     cluster = next(cluster for cluster in ports.palette.clusters() if cluster.uid == found.subject.cluster_uid)
-    proposal = draft(frozen, found, cluster, tuple(checkout(repo, commit, ports) for repo, commit in frozen.commits), ports)
+    proposal = draft(frozen, found, cluster, tuple(checkout(repo, commit, ports, now) for repo, commit in frozen.commits), ports)
     journal = Journal.open(ports, proposal.id, "propose", now)
     begin(journal, proposal, now)
     settle(journal, ports, now)

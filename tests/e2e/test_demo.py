@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -71,7 +72,7 @@ def end_state(store: Path) -> dict[str, Any]:
         "proposals": answer("proposals", store=store),
         "costs": answer("costs", "--by", "team,part", store=store),
         "pulls": sorted(path.name for path in (store / "demo" / "gitops.git").rglob("pulls/*.json")),
-        "cards": sorted(str(card.get("text")) for card in cards),
+        "cards": sorted(re.sub(r"\b[0-9a-f]{10}\b", "#", str(card.get("text"))) for card in cards),
         "palette": json.loads(next((store / "demo" / "palette").glob("*.json")).read_text()),
     }
 
@@ -149,7 +150,7 @@ def test_the_store_answers_the_commands_that_scripts_use(demo: Path) -> None:
     assert teams["rows"]
     assert answer("show", proposal, store=demo)["id"] == proposal
     assert answer("explain", proposal, store=demo)[0]["what"] == "planned"
-    assert answer("ledger", "verify", store=demo) == {"consistent": True, "breaks": []}
+    assert answer("ledger", "verify", store=demo) == {"consistent": True, "proven_until": None, "breaks": []}
 
 
 def test_a_row_explains_itself_from_bill_to_owner(demo: Path) -> None:
@@ -172,6 +173,29 @@ def entries(store: Path) -> list[Path]:
     return sorted(path for path in (store / "estate" / "streams").rglob("*") if path.is_file())
 
 
+def test_every_verdict_of_the_demo_is_made_again_to_the_letter(demo: Path, tmp_path: Path) -> None:
+    """The record holds what each was made from: an auditor need not believe the words that were kept."""
+    bare = subprocess.run(
+        ["git", "-C", str(demo / "demo" / "gitops.git"), "archive", "main", ".trimtab"], capture_output=True, check=True
+    ).stdout
+    subprocess.run(["tar", "-x", "-C", str(tmp_path)], input=bare, check=True)
+    past = answer("policy", "check", str(tmp_path / ".trimtab"), store=demo)["past"]
+
+    assert len(past["judgements"]) >= past["proposals"] >= 5
+    assert past["lost"] == []
+    assert all(replay["is_as_recorded"] for replay in past["judgements"])
+    assert not past["is_looser"]
+
+
+def test_the_audit_names_who_approved_what_and_a_verdict_that_explains_itself(demo: Path) -> None:
+    changes = answer("audit", "--from", "2026-08-01", store=demo)["changes"]
+
+    clicked = next(change for change in changes if change["approvals"])
+    assert clicked["approvals"][0]["person"] == "platform-owner"
+    told = answer("explain", clicked["verdict"], store=demo)
+    assert (told["judged_again"], told["inputs"]) == ("the same", clicked["inputs"])
+
+
 @pytest.mark.parametrize("which", ["newest", "oldest", "middle"])
 def test_one_changed_byte_of_a_ledger_entry_is_named(copied: Path, which: str) -> None:
     """Also of the newest entry, which nothing after it vouches for."""
@@ -188,6 +212,25 @@ def test_one_changed_byte_of_a_ledger_entry_is_named(copied: Path, which: str) -
 
 
 # ── killed ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_person_takes_back_what_was_merged_and_its_rule_is_frozen_until_lifted(copied: Path) -> None:
+    """Whoever approved it agreed to that, so the rollback merges at once; the same rule waits for a person from then on."""
+    rows = answer("proposals", store=copied)
+    (merged,) = [row["id"] for row in rows if row["pool"] == "dev-sandbox/gpu-t4" and row["state"] == "applied"]
+    open_one = next(row["id"] for row in rows if row["state"] == "awaiting-approval")
+
+    refused = trimtab("rollback", open_one, "--as", "ml-owner", "--reason", "no", store=copied, check=False)
+    told = trimtab("rollback", merged, "--as", "ml-owner", "--reason", "slow jobs", store=copied).stdout
+    trimtab("verify", store=copied)
+    (frozen,) = answer("freeze", store=copied)
+    trimtab("freeze", "dev-sandbox/gpu-idle", "--lift", "--as", "ml-owner", "--reason", "found the cause", store=copied)
+
+    assert refused.returncode == 1
+    assert told.endswith("is merged\n")
+    assert {row["id"]: row["state"] for row in answer("proposals", store=copied)}[merged] == "rolled-back"
+    assert (frozen["what"], frozen["why"]) == ("gpu-idle", "gpu-t4: ml-owner asked to undo it: slow jobs")
+    assert answer("freeze", store=copied) == []
+
+
 def run_for(seconds: float, store: Path) -> bool:
     """Run the demo and kill it after so many seconds; True = it came to its end before."""
     command = [sys.executable, "-m", "trimtab.cli.main", "demo", "--store", f"file://{store}"]

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-import flask
 import pytest
 
-from functions.receive import aws, gcp
+from tests.functions.entry_points import CLOUDS, Send
 from trimtab.sources.senders import sign_github, sign_webhook
 
 PUBLISHED = ("It's a Secret to Everybody", b"Hello, World!", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
@@ -19,35 +18,6 @@ GITHUB, TOKEN, KEY = "a-long-github-webhook-secret", "a-long-gitlab-webhook-toke
 ODD = '{"repository": {"full_name": "example/clusters"},  "zen": "größe\\u00e9 \u2028"}\n'.encode()
 """Spaces, an escape, letters beyond ASCII and a last newline: whoever parses and prints it again signs something else."""
 PRINTED = json.dumps(json.loads(ODD)).encode()
-Send = Callable[[str, dict[str, str], bytes], int]
-
-
-def on_aws(path: str, headers: dict[str, str], body: bytes, *, is_base64: bool = True) -> int:
-    text = base64.b64encode(body).decode() if is_base64 else body.decode()
-    http = {"method": "POST", "path": path, "sourceIp": "192.0.2.1"}
-    event = {
-        "version": "2.0",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": headers,
-        "requestContext": {"http": http, "stage": "$default"},
-    }
-    reply = aws.handler({**event, "body": text, "isBase64Encoded": is_base64}, None)
-    return int(reply["statusCode"])
-
-
-def on_aws_as_text(path: str, headers: dict[str, str], body: bytes) -> int:
-    return on_aws(path, headers, body, is_base64=False)
-
-
-def on_gcp(path: str, headers: dict[str, str], body: bytes) -> int:
-    # A WSGI server hands every header over as Latin-1.
-    environ = {f"HTTP_{name.upper().replace('-', '_')}": value.encode().decode("latin-1") for name, value in headers.items()}
-    with flask.Flask(__name__).test_request_context(path, method="POST", data=body, environ_overrides=environ):
-        return gcp.handler(flask.request)[1]
-
-
-CLOUDS = {"aws, base64": on_aws, "aws, text": on_aws_as_text, "gcp": on_gcp}
 
 
 @pytest.fixture(params=list(CLOUDS.values()), ids=list(CLOUDS))

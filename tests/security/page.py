@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from tests.security.reasons import section
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "security.md"
 _ROWS = Path(__file__).parent / "rows.yaml"
@@ -20,8 +22,9 @@ _INTRO = """\
 What Trimtab keeps, and the tests that prove it. Whoever can write an input can only make Trimtab more careful with it: labels, files and
 metrics can take permission away; only deployment settings and checked people give it.
 
-`make security` writes this page from `tests/security/rows.yaml` and from the tests that carry `@pytest.mark.security(ROW)`; a test fails
-where the page is behind them. A test proves the part of its row that its name says; a row without a test says so, and is a wish until then.
+`make security` writes this page from `tests/security/rows.yaml`, from the tests that carry `@pytest.mark.security(ROW)`, and from the names
+that the policy says; a test fails where the page is behind them. A test proves the part of its row that its name says; a row without a test
+says so, and is a wish until then.
 """
 
 
@@ -86,7 +89,7 @@ def page() -> str:
     open_rows = [row for row in rows if row not in proofs]
     count = f"{len(rows) - len(open_rows)} of {len(rows)} rows have tests."
     missing = f" Rows without a test yet: {', '.join(map(str, open_rows))}." if open_rows else ""
-    return "\n".join([_INTRO, f"{count}{missing}\n", *tables])
+    return "\n".join([_INTRO, f"{count}{missing}\n", *tables, section()])
 
 
 def _table(part: Part, proofs: dict[int, list[str]]) -> str:
