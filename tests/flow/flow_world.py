@@ -156,7 +156,7 @@ class World:
         body = json.dumps({"action": action, "number": 1, "pull_request": pull, "repository": {"full_name": REPO}}).encode()
         return Request("/github", {"x-github-event": "pull_request", "x-hub-signature-256": sign_github(GITHUB_SECRET, body)}, body)
 
-    def click(self, action: str, user: str = "U0PLATFORM", **about: str) -> str:
+    def click(self, action: str, user: str = "U0PLATFORM", **about: Any) -> str:
         """A button pressed on the card; what the person was told."""
         key = self.receive(self.press(action, user, **about))
         self.deliver()

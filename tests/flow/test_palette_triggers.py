@@ -236,7 +236,7 @@ def test_a_trail_that_palette_does_not_give_keeps_nothing_else_from_being_verifi
 
     with pytest.raises(Upstream, match="audit trail: "):
         world.tick_verify()
-    assert len(world.ports.ledger.roots()) == 1  # type: ignore[attr-defined]
+    assert len(world.ports.ledger.roots()) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"nonsense"])
