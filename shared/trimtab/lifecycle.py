@@ -61,6 +61,7 @@ class Event(StrEnum):
 _WAITING = (State.OPEN, State.AWAITING, State.APPROVED)
 _ON_FORGE = (State.PLANNED, *_WAITING, State.EXPIRED)
 """While a pull request may be open; a planned one is when it is planned again, and people may act on it then too."""
+_TURNED_DOWN = (State.REJECTED, State.SNOOZED, State.SUPERSEDED)
 _ENDED = (State.VERIFIED, State.ROLLED_BACK, State.REJECTED, State.SNOOZED, State.IGNORED, State.SUPERSEDED, State.FAILED)
 
 TABLE: Mapping[Event, tuple[tuple[State, ...], State]] = {
@@ -76,8 +77,8 @@ TABLE: Mapping[Event, tuple[tuple[State, ...], State]] = {
     Event.SNOOZED: ((*_WAITING, State.EXPIRED), State.SNOOZED),
     Event.MERGING: ((State.APPROVED,), State.MERGING),
     Event.MERGE_REFUSED: ((State.MERGING,), State.AWAITING),
-    # A person may merge on the forge without asking us; that is a fact to record, whatever state we were in.
-    Event.MERGED: ((State.MERGING, *_ON_FORGE, State.HUMAN_OWNED), State.MERGED),
+    # A person may merge on the forge without asking us, and a merge under way may overtake a no; both are facts to record.
+    Event.MERGED: ((State.MERGING, *_ON_FORGE, State.HUMAN_OWNED, *_TURNED_DOWN), State.MERGED),
     Event.APPLIED: ((State.MERGED,), State.APPLIED),
     Event.VERIFIED: ((State.APPLIED,), State.VERIFIED),
     Event.REGRESSED: ((State.MERGED, State.APPLIED), State.APPLIED),

@@ -212,6 +212,24 @@ def test_a_merge_by_a_person_is_recorded_as_theirs(tmp_path: Path) -> None:
     assert (world.merges(), world.buttons()) == (1, set())
 
 
+def test_a_merge_that_overtakes_a_rejection_is_recorded_watched_and_said(tmp_path: Path) -> None:
+    """Somebody turns it down in Slack while a merge is under way: the record must not say rejected of what is on the branch."""
+    world = opened(tmp_path)
+    world.dying("forge.comment", lambda: world.click("reject"))
+    assert world.life().state is State.REJECTED
+    protect(world.forge, REPO, Rules(protects_config=True))
+    human_merge(world.forge, REPO, 1, login="ml-owner", at=world.now)
+
+    for _ in range(2):
+        world.deliver()
+        world.webhook("closed")
+
+    assert (world.life().state, world.merges()) == (State.MERGED, 1)
+    assert [comment for comment in world.said() if "the merge came first" in comment] != []
+    assert len([comment for comment in world.said() if "the merge came first" in comment]) == 1
+    assert world.buttons() == set()
+
+
 def test_a_close_while_it_is_planned_again_is_not_overlooked(tmp_path: Path) -> None:
     """A run died between its new plan and the push; meanwhile a person closed the pull request. It must not open a second one."""
     world = opened(tmp_path)

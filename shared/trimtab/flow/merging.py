@@ -130,8 +130,11 @@ def _approve(journal: Journal, judged: Judged) -> None:
 
 
 # ── what was merged ──────────────────────────────────────────────────────────────────────────────────────────────────
-def record_merge(journal: Journal, commit: CommitSha, by: str) -> None:
-    """Record a merge: ours only once it is proven to be what was judged, else everything stops and a person is called."""
+def record_merge(journal: Journal, commit: CommitSha, by: str, *, beside: str = "") -> None:
+    """Record a merge: ours only once it is proven to be what was judged, else everything stops and a person is called.
+
+    `beside` is what else was decided when it happened.
+    """
     wrong = difference(journal, commit, journal.ports) if by == "trimtab" else ""
     if wrong:
         journal.ports.log.warning("merge.differs", proposal=journal.life.planned().id, commit=commit, input=wrong)
@@ -139,7 +142,7 @@ def record_merge(journal: Journal, commit: CommitSha, by: str) -> None:
     proposal = journal.life.planned()
     journal.move(
         Event.MERGED,
-        f"{commit[:10]} by {by}" + (f", which is not what was judged: {wrong}" if wrong else ""),
+        f"{commit[:10]} by {by}{beside}" + (f", which is not what was judged: {wrong}" if wrong else ""),
         actor="merge" if by == "trimtab" else "forge",
         merge_intent=None,
         merge_commit=commit,

@@ -11,12 +11,18 @@ from trimtab.records import PullRequest
 from trimtab.render.text import inline
 
 WAITING = (State.OPEN, State.AWAITING, State.APPROVED, State.EXPIRED)
+_TURNED_DOWN = (State.REJECTED, State.SNOOZED, State.SUPERSEDED)
 
 
 def notice(journal: Journal, ports: Ports, now: datetime) -> None:
     """Record what is true of the pull request and not in the stream yet."""
     ref = journal.life.pull_request
-    if ref is None or journal.life.state not in (State.PLANNED, *WAITING, State.HUMAN_OWNED):
+    if ref is None:
+        return
+    if journal.life.state in _TURNED_DOWN and not ref.is_closed:
+        _notice_overtaken(journal, ports)
+        return
+    if journal.life.state not in (State.PLANNED, *WAITING, State.HUMAN_OWNED):
         return
     pull_request = ports.forge.pull_request(ref.repo, ref.number)
     if pull_request.state == "merged":
@@ -26,6 +32,25 @@ def notice(journal: Journal, ports: Ports, now: datetime) -> None:
         journal.move(Event.CLOSED_BY_HUMAN, "closed on the forge without merging", actor="forge", memory=memory, approvals=())
     elif journal.life.state is not State.HUMAN_OWNED:
         _notice_hands(journal, pull_request, ports)
+
+
+def _notice_overtaken(journal: Journal, ports: Ports) -> None:
+    """A merge that was under way when somebody turned the change down, or by a person before it was closed: it is on the branch.
+
+    It is watched like any other merge, and everybody who looks is told that two decisions met.
+    """
+    ref, state = journal.life.pull_request, journal.life.state
+    if ref is None:
+        return
+    pull_request = ports.forge.pull_request(ref.repo, ref.number)
+    if pull_request.state != "merged":
+        return
+    text = (
+        f"This was merged at the same moment as it was {state}, and the merge came first. Trimtab watches it like any other. "
+        "Where it should not stay, undo it as this pull request says above."
+    )
+    say_once(journal, ref.number, f"overtaken/{len(journal.life.memory)}", text, ports)
+    record_merge(journal, pull_request.merge_commit or pull_request.head, "forge", beside=f", though it was {state} by then")
 
 
 def _notice_hands(journal: Journal, pull_request: PullRequest, ports: Ports) -> None:
