@@ -6,7 +6,7 @@ SPARK := .venv/.spark
 FORGES := tests/forges/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo test check focus bench accuracy golden fuzz security e2e lock serve clean
+.PHONY: help setup spark demo test check focus bench accuracy golden fuzz nightly security e2e lock serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ golden: $(READY) ## write the golden texts anew; read the diff before you commit
 
 fuzz: $(READY) ## 10,000 hostile requests at every door; a seed of TRIMTAB_FUZZ_SEED repeats a run
 	TRIMTAB_FUZZ=10000 $(BIN)/python -m pytest -n auto -p no:cacheprovider tests/fuzz
+
+nightly: $(READY) ## the whole flow in any order, 20,000 steps with crashes and two workers; and the crash matrix at every call
+	TRIMTAB_NIGHTLY=1 $(BIN)/python -m pytest -n auto -p no:cacheprovider tests/property/test_flow_machine.py tests/flow/test_crash_matrix_everywhere.py
 
 security: $(READY) ## write docs/security.md from the tests that prove its rows
 	$(BIN)/python -m tests.security.page

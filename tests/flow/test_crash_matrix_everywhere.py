@@ -16,7 +16,7 @@ from tests.judgement import POLICY
 from trimtab.errors import Upstream
 from trimtab.lifecycle import State
 
-IS_NIGHTLY = os.environ.get("TRIMTAB_FUZZ") == "nightly"
+IS_NIGHTLY = bool(os.environ.get("TRIMTAB_NIGHTLY"))
 NOTICE = {
     "source": "aws-sns",
     "subject": "AWS Budgets",
@@ -97,6 +97,7 @@ def _chosen(seen: list[str]) -> list[tuple[int, Way]]:
     return [(k, WAYS[n % len(WAYS)]) for n, k in enumerate(sorted({k for pair in ends.values() for k in pair}))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", sorted(LOOPS))
 def test_whichever_call_of_a_port_goes_wrong_the_end_is_the_same(loop: str, tmp_path: Path) -> None:
     policy, steps, end = LOOPS[loop]
