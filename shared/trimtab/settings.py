@@ -316,11 +316,20 @@ def load(environ: Mapping[str, str], store: str | None = None) -> Settings:
     for name in ("clock", "palette_url", "slack_url", "metrics_url", "ledger"):
         if environ.get(f"TRIMTAB_{name.upper()}"):
             values[name] = environ[f"TRIMTAB_{name.upper()}"]
+    _same_place(values.get("store"), url, place)
     values["store"] = f"file://{local_path(url)}" if url.startswith("file://") else url
     settings = _validated(values, place)
     if not settings.is_local and (settings.clock or settings.is_demo or settings.mounts):
         raise BadInput(f"{place}: clock, is_demo and mounts are for file:// stores only, this one is {settings.store}")
     return settings
+
+
+def _same_place(said: object, url: str, place: str) -> None:
+    """A copied store still names the first one's repository and exports: working on the copy would change the first."""
+    if place == "TRIMTAB_SETTINGS" or not isinstance(said, str) or not said.startswith("file://"):
+        return
+    if local_path(said).resolve() != local_path(url).resolve():
+        raise BadInput(f"{place}: store says {said}, so this is a copy of that one; write its own place, here and in every other path")
 
 
 def _text_of(path: Path) -> str:

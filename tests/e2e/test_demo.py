@@ -54,8 +54,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copied(demo: Path, tmp_path: Path) -> Path:
-    """The same store, to break."""
-    return Path(shutil.copytree(demo, tmp_path / "store"))
+    """The same store, to break: its settings name the copy, or the first one's repository would be changed."""
+    store = Path(shutil.copytree(demo, tmp_path / "store"))
+    settings = store / "settings.json"
+    settings.write_text(settings.read_text().replace(str(demo), str(store)))
+    return store
 
 
 def end_state(store: Path) -> dict[str, Any]:
@@ -209,6 +212,16 @@ def test_one_changed_byte_of_a_ledger_entry_is_named(copied: Path, which: str) -
 
     assert done.returncode == 1
     assert str(target.relative_to(copied / "estate")) in done.stderr + done.stdout
+
+
+def test_a_copy_that_still_names_the_first_store_is_refused(demo: Path, tmp_path: Path) -> None:
+    """It would write to the first one's repository."""
+    store = Path(shutil.copytree(demo, tmp_path / "store"))
+
+    done = trimtab("proposals", store=store, check=False)
+
+    assert done.returncode != 0
+    assert f"store says file://{demo}, so this is a copy of that one" in done.stderr
 
 
 # ── killed ───────────────────────────────────────────────────────────────────────────────────────────────────────────
