@@ -69,7 +69,7 @@ def _facts(finding: Finding, root: Path, rules: Governance = RULES) -> Facts:
         forge_rules=forge.rules("gitops", "main"), pull_request=pull, commits=forge.commits("gitops", base, head),
         our_login=forge.login, is_base_blob_unmoved=True,
         is_merge_exactly_the_plan=forge.merge_changes("gitops", base, head) == {edit.path: edit.content},
-        share_of_pools=7 / sum(len(cluster.pools) for cluster in CLUSTERS), open_count=6, instance_gpus=0,
+        share_of_pools=7 / sum(len(cluster.pools) for cluster in CLUSTERS), open_count=6, instance_gpus=0, is_record_sound=True,
     )  # fmt: skip
 
 

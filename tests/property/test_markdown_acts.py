@@ -24,8 +24,9 @@ from trimtab.lifecycle import State
 from trimtab.records import Cluster, PersonId, Proposal, Verdict, VerdictLine
 from trimtab.render import slack
 from trimtab.render.dashboard import Page, Pending, Reason, TurnedDown, dashboard
+from trimtab.render.news import lacking, news, why_not
 from trimtab.render.pull_request import LONGEST, body, title
-from trimtab.render.text import MOST_LINES, diff_lines
+from trimtab.render.text import MOST_LINES, diff_lines, prose
 from trimtab.render.wording import Wording
 
 WORDING = load_wording()
@@ -177,6 +178,45 @@ def test_no_word_of_others_acts_on_the_page_of_everything_pending(text: str) -> 
     assert not REFERENCE.search(prose_of(whole).replace("#17", ""))
 
 
+NEWS = (
+    "voided", "replanned", "adjusted", "refused", "merged", "applied", "verified", "regressed", "rolled-back", "expired",
+    "human-commit", "closed-by-human", "superseded", "failed", "decided",
+)  # fmt: skip
+
+
+@pytest.mark.security(24)
+@pytest.mark.parametrize("text", CORPUS)
+def test_no_word_of_others_acts_in_the_comment_that_says_why_it_is_not_merged(text: str) -> None:
+    """One comment holds every reason that a rule can give; a name that nobody minds makes the same blocks."""
+    comment, plain = (f"Not merged yet: {prose(why_not(of_people(word), WORDING))}. Trimtab looks again by itself." for word in (text, "plain"))
+
+    assert skeleton(comment) == skeleton(plain)
+    assert not [token for token in tokens(comment) if token.type in {"link_open", "image"} or token.type.startswith("html")]
+    for pattern in (COMMAND, MENTION, LINK, KEYWORD, SKIPS):
+        assert not pattern.search(comment)
+    assert not REFERENCE.search(prose_of(comment))
+
+
+@pytest.mark.security(24)
+@pytest.mark.parametrize("text", CORPUS)
+def test_news_of_a_thread_is_plain_text_in_one_line(text: str) -> None:
+    told = [news(kind, text, text, WORDING) for kind in NEWS]
+
+    for (block,), line in told:
+        assert block["type"] == "section"
+        assert block["text"]["type"] == "plain_text"
+        assert line.isprintable()
+    assert lacking(of_people(text), WORDING).isprintable()
+
+
+def of_people(text: str) -> Verdict:
+    """A verdict in which every rule that asks people waits, and something else is in the way, all in the words of others."""
+    _, _, verdict = scenario("two-approvals")
+    words = {"saw": text, "wanted": text, "source": text, "held": False}
+    asked = [VerdictLine(rule=rule, effect="waits", **words) for rule in ("approvals", "forge-review", "owner-approval", "freeze")]  # type: ignore[arg-type]
+    return replace(verdict, lines=(*asked, VerdictLine(rule="drain-safe", effect="blocks", **words)))  # type: ignore[arg-type]
+
+
 @pytest.mark.security(24)
 @pytest.mark.parametrize("text", CORPUS)
 def test_no_word_of_others_acts_in_a_commit_or_a_branch(text: str) -> None:
@@ -211,7 +251,7 @@ def test_every_template_of_a_pull_request_and_a_card_was_filled_in_these_tests()
     for name in [*SCENARIOS, *KINDS]:
         whole, _, verdict = scenario(name)
         seen += [str(slack.card(proposal(whole), whole.cluster, verdict, state=state, head=HEAD, wording=marked)) for state in State]
-    seen.append(dashboard(pending("plain"), marked))
+    seen += [dashboard(pending("plain"), marked), lacking(of_people("plain"), marked), *(news(kind, "plain", "merge", marked)[1] for kind in NEWS)]
     filled = set(re.findall(r"⟦([a-z_.0-9]+)⟧", "".join(seen)))
 
     elsewhere = {"alert.j2", "showback.css.j2", "showback.html.j2"}
