@@ -57,6 +57,8 @@ class Auditor:
     found: list[str] = field(default_factory=list)
     was_stopped: bool = False
     """The permit as it was when the wake began that is going on."""
+    has_moved: bool = True
+    """The flow wrote something since whoever asks looked last."""
     is_crowded: bool = False
     """Two workers are at it: both may look for a message before either has sent it."""
     seen_with: dict[str, list[dict[str, bytes]]] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class Auditor:
 
     def __call__(self, call: Call, do: Do) -> object:
         """Every call of a port passes here."""
+        self.has_moved |= call.is_write and call.port in ("ledger", "forge", "chat")
         if self.was_stopped and call.is_write and call.port in ("forge", "palette"):
             self.found.append(f"{call} while Trimtab is stopped")
         if call.port == "inbox" and call.given and str(call.given[0]).startswith("inbox/slack/"):
