@@ -188,7 +188,9 @@ NEWS = (
 @pytest.mark.parametrize("text", CORPUS)
 def test_no_word_of_others_acts_in_the_comment_that_says_why_it_is_not_merged(text: str) -> None:
     """One comment holds every reason that a rule can give; a name that nobody minds makes the same blocks."""
-    comment, plain = (f"Not merged yet: {prose(why_not(of_people(word), WORDING))}. Trimtab looks again by itself." for word in (text, "plain"))
+    comment, plain = (
+        f"Not merged yet: {prose(why_not(of_people(word), WORDING))}. Trimtab looks again by itself." for word in (text, "plain")
+    )
 
     assert skeleton(comment) == skeleton(plain)
     assert not [token for token in tokens(comment) if token.type in {"link_open", "image"} or token.type.startswith("html")]
@@ -202,9 +204,8 @@ def test_no_word_of_others_acts_in_the_comment_that_says_why_it_is_not_merged(te
 def test_news_of_a_thread_is_plain_text_in_one_line(text: str) -> None:
     told = [news(kind, text, text, WORDING) for kind in NEWS]
 
-    for (block,), line in told:
-        assert block["type"] == "section"
-        assert block["text"]["type"] == "plain_text"
+    for blocks, line in told:
+        assert blocks == [{"type": "section", "text": {"type": "plain_text", "text": line, "emoji": False}}]
         assert line.isprintable()
     assert lacking(of_people(text), WORDING).isprintable()
 
@@ -251,7 +252,11 @@ def test_every_template_of_a_pull_request_and_a_card_was_filled_in_these_tests()
     for name in [*SCENARIOS, *KINDS]:
         whole, _, verdict = scenario(name)
         seen += [str(slack.card(proposal(whole), whole.cluster, verdict, state=state, head=HEAD, wording=marked)) for state in State]
-    seen += [dashboard(pending("plain"), marked), lacking(of_people("plain"), marked), *(news(kind, "plain", "merge", marked)[1] for kind in NEWS)]
+    seen += [
+        dashboard(pending("plain"), marked),
+        lacking(of_people("plain"), marked),
+        *(news(kind, "plain", "merge", marked)[1] for kind in NEWS),
+    ]
     filled = set(re.findall(r"⟦([a-z_.0-9]+)⟧", "".join(seen)))
 
     elsewhere = {"alert.j2", "showback.css.j2", "showback.html.j2"}
