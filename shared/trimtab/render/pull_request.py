@@ -21,6 +21,13 @@ LONGEST = 60_000
 _UNDONE_IN_WORDS = 3
 _LATER = {"pull-request", "merge-exact", "only-ours"}
 """About the pull request itself, so there is nothing to say about them when its text is written."""
+_NOT_ITS_CASE = {
+    "change-request": "not asked for",
+    "rollback-agreed": "not a rollback",
+    "plan-there": "no plan is expected yet",
+    "record-sound": "not read yet",
+}
+"""What a rule saw that has no say in this case, or none before the merge: a row that a reviewer would read for nothing."""
 _EFFECTS = {"blocks": "stops it", "waits": "waits", "needs-person": "asks for a person", "informs": "note"}
 
 
@@ -132,7 +139,8 @@ def _proofs(proposal: Proposal, cluster: Cluster | None, verdict: Verdict, wordi
 
 def _details(proposal: Proposal, verdict: Verdict, governance: Governance | None, now: datetime, room: _Room) -> dict[str, object]:
     finding, edit = proposal.finding, proposal.edit
-    lines = [line for line in (*verdict.reasons, *(line for line in verdict.lines if line.held)) if line.rule not in _LATER]
+    held = (line for line in verdict.lines if line.held and line.saw != _NOT_ITS_CASE.get(line.rule))
+    lines = [line for line in (*verdict.reasons, *held) if line.rule not in _LATER]
     parts = [part.finding for part in proposal.parts]
     unknowns = (*dict.fromkeys(unknown for each in parts for unknown in each.unknowns), *edit.unsure)
     longest = [sentences for each in parts for sentences in (each.evidence.lines, each.disruption, each.similar)]
