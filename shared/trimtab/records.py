@@ -1043,6 +1043,16 @@ class Break:
     problem: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the record stood when a commit was made, as the commit itself says."""
+
+    commit: CommitSha
+    stream: str
+    n: int
+    hash: str
+
+
 # ── Metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class MetricSeries:
@@ -1443,6 +1453,8 @@ class Facts:
     is_record_sound: bool | None = None
     """The stream's hashes hold from its first entry on; None = not read."""
     change_request: ChangeRequest | None = None
+    is_change_request_unread: bool = False
+    """True = rules ask for one, and its system gave no answer: there may be one, and it is not taken for approved."""
     undoes: Undoing | None = None
     """Of a rollback: what it undoes, and what was agreed on in advance."""
     rollbacks_today: int = 0

@@ -199,6 +199,12 @@ def test_the_audit_names_who_approved_what_and_a_verdict_that_explains_itself(de
     assert (told["judged_again"], told["inputs"]) == ("the same", clicked["inputs"])
 
 
+def test_what_its_merges_say_of_the_record_in_git_is_in_the_record(demo: Path) -> None:
+    done = trimtab("ledger", "verify", "--git", str(demo / "demo" / "gitops.git"), store=demo)
+
+    assert "; 2 merges in Git name entries that are all there" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("which", ["newest", "oldest", "middle"])
 def test_one_changed_byte_of_a_ledger_entry_is_named(copied: Path, which: str) -> None:
     """Also of the newest entry, which nothing after it vouches for."""

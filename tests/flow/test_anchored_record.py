@@ -1,16 +1,21 @@
 """The day is sealed and anchored together, and `trimtab ledger verify --anchors` says how far the record is proven."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.flow.flow_world import ONE, REPO, World, make_world, shrink
 from trimtab import wiring
+from trimtab.adapters.localforge.marks import read_marks
 from trimtab.adapters.memory import MemoryLog
 from trimtab.cli.main import app
-from trimtab.errors import Broken
+from trimtab.errors import BadInput, Broken
+from trimtab.flow.prove import prove
 from trimtab.flow.sealing import seal_day
 from trimtab.ports import Ports
 from trimtab.settings import Settings
@@ -88,3 +93,38 @@ def test_without_a_second_place_asking_for_anchors_is_a_mistake(tmp_path: Path) 
     done = CliRunner().invoke(app, ["ledger", "verify", "--anchors", "--store", f"file://{tmp_path}"])
 
     assert "settings.anchor names no second place" in str(done.exception)
+
+
+def merged(root: Path) -> World:
+    world = make_world(root, ONE)
+    world.propose(shrink())
+    world.click("approve")
+    assert world.merges() == 1
+    return world
+
+
+@pytest.mark.security(16)
+def test_what_a_merge_in_git_says_of_the_record_is_there(tmp_path: Path) -> None:
+    world = merged(tmp_path)
+
+    (mark,) = read_marks(world.forge.git(REPO).path)
+
+    assert mark.stream == f"proposals/{world.life().planned().id}"
+    assert prove(world.ports, with_anchors=False, marks=[mark]).breaks == ()
+
+
+@pytest.mark.security(16)
+@pytest.mark.parametrize(("change", "problem"), [({"hash": "0" * 64}, "has another hash"), ({"n": 99}, "is not in the record")])
+def test_an_entry_that_git_names_and_the_record_has_otherwise_is_named(tmp_path: Path, change: dict[str, Any], problem: str) -> None:
+    """A record rebuilt within the day, before its seal: nothing but Git still knows what it said."""
+    world = merged(tmp_path)
+    (mark,) = read_marks(world.forge.git(REPO).path)
+
+    (found,) = prove(world.ports, with_anchors=False, marks=[replace(mark, **change)]).breaks
+
+    assert found.problem == f"{problem}; commit {mark.commit[:10]} names it"
+
+
+def test_a_folder_that_is_no_repository_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no Git repository with a commit"):
+        read_marks(tmp_path)
