@@ -6,7 +6,7 @@ SPARK := .venv/.spark
 FORGES := tests/forges/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo test check focus bench accuracy golden fuzz nightly security e2e lock serve clean
+.PHONY: help setup spark demo test check focus bench accuracy golden fuzz nightly security bundle bundle-page e2e lock serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,8 +47,8 @@ test: $(SPARK) $(FORGES) ## all tests; what is skipped is listed with its reason
 	$(BIN)/python -m pytest -n auto --dist loadscope -p no:cacheprovider
 
 check: $(READY) ## format, lint, types, imports
-	$(BIN)/ruff format --check shared functions tests
-	$(BIN)/ruff check shared functions tests
+	$(BIN)/ruff format --check shared functions infra tests
+	$(BIN)/ruff check shared functions infra tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
@@ -66,6 +66,12 @@ nightly: $(READY) ## the whole flow in any order, 20,000 steps with crashes and 
 
 security: $(READY) ## write docs/security.md from the tests that prove its rows
 	$(BIN)/python -m tests.security.page
+
+bundle: $(READY) ## a zip per function and cloud in dist/; BUNDLES="receive merge" and ARCHITECTURE=arm64 narrow it down
+	$(BIN)/python -m infra.bundles --architecture $(or $(ARCHITECTURE),x86_64) $(BUNDLES)
+
+bundle-page: $(READY) ## measure the bundles and write docs/bundles.md
+	$(BIN)/python -m infra.bundles.measure
 
 focus: $(READY) ## the official FOCUS validator over the demo's months (Python 3.12; where there is none, that is said loudly)
 	$(BIN)/python -m tests.focus.estate

@@ -18,9 +18,8 @@ from trimtab.adapters.azure.cost_management import HOST as AZURE
 from trimtab.adapters.azure.cost_management import CostManagement
 from trimtab.adapters.azure.entra import EntraDirectory
 from trimtab.adapters.catalog import BundledCatalog
-from trimtab.adapters.duckdb import DuckDb
 from trimtab.adapters.http import client
-from trimtab.adapters.lake_usage import LakeUsage
+from trimtab.adapters.late import late
 from trimtab.adapters.learning import ScikitLearner
 from trimtab.adapters.localforge import LocalForge
 from trimtab.adapters.logs import JsonLog
@@ -35,7 +34,6 @@ from trimtab.adapters.store import open_state
 from trimtab.adapters.store.anchors import StoreAnchors
 from trimtab.adapters.store.buckets import StoreBuckets
 from trimtab.adapters.store.foreign import Access
-from trimtab.adapters.store.lake import DeltaLake
 from trimtab.adapters.store.named import NamedLedger, NamedPermit
 from trimtab.adapters.store.objects import open_objects
 from trimtab.adapters.teams import TeamsWebhooks
@@ -43,7 +41,7 @@ from trimtab.adapters.tickets import tickets_of
 from trimtab.adapters.wording import load_wording
 from trimtab.errors import BadInput
 from trimtab.locations import is_secret_arn
-from trimtab.ports import CostHistory, Forge, Log, Ports, Progress
+from trimtab.ports import CostHistory, Engine, Forge, Lake, Log, Ports, Progress, Usage
 from trimtab.settings import Settings, local_path
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ if TYPE_CHECKING:
 
 def ports() -> Ports:
     """The ports of this process, from its environment; built on the first call, and anew where a secret was rotated."""
-    return _built(tuple(sorted(_environment().items())))
+    return _built(tuple(sorted(environment().items())))
 
 
 @lru_cache(maxsize=1)
@@ -65,7 +63,7 @@ def forget_ports() -> None:
     _built.cache_clear()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Our own variables, with the values of those that only say where their secret is."""
     own = {name: text for name, text in os.environ.items() if name.startswith("TRIMTAB_")}
     if not any(is_secret_arn(name, text) for name, text in own.items()):
@@ -89,8 +87,8 @@ def build(
     """
     scratch = scratch_directory(settings)
     state = open_state(settings, nonce=lambda: secrets.token_hex(8))
-    lake = DeltaLake(_lake_url(settings), scratch)
-    engine = DuckDb(memory_mb=settings.memory_mb, directories=(scratch, *_lake_directory(settings)), scratch=scratch)
+    lake = late(lambda: _lake(settings, scratch))
+    engine = late(lambda: _engine(settings, scratch))
     palette = PaletteClient.of(settings)
     return Ports(
         settings=settings,
@@ -103,11 +101,11 @@ def build(
         buckets=StoreBuckets(settings.mounts, access=_access(settings)),
         palette=palette,
         catalog=PaletteCatalog(palette) if palette.is_configured else BundledCatalog(),
-        usage=LakeUsage(lake, engine),
+        usage=late(lambda: _usage(lake, engine)),
         forge=forge_of(settings),
         chat=SlackChat.of(settings) if is_reading else NamedChat(SlackChat.of(settings), state.people),
         metrics=lambda uid: PrometheusMetrics.of(settings, uid),
-        log=log or JsonLog(_log_file(settings)),
+        log=log or _log(settings),
         progress=progress or Silent(),
         wording=load_wording(),
         anchors=_anchors(settings),
@@ -121,11 +119,30 @@ def build(
     )
 
 
+def _lake(settings: Settings, scratch: Path) -> Lake:
+    from trimtab.adapters.store.lake import DeltaLake
+
+    return DeltaLake(_lake_url(settings), scratch)
+
+
+def _engine(settings: Settings, scratch: Path) -> Engine:
+    from trimtab.adapters.duckdb import DuckDb
+
+    return DuckDb(memory_mb=settings.memory_mb, directories=(scratch, *_lake_directory(settings)), scratch=scratch)
+
+
+def _usage(lake: Lake, engine: Engine) -> Usage:
+    from trimtab.adapters.lake_usage import LakeUsage
+
+    return LakeUsage(lake, engine)
+
+
 @contextmanager
 def on_spark(ports: Ports, spark: "SparkSession") -> Iterator[Ports]:
     """The same ports with Spark as their engine: tables are read where they lie, and a period is one step, however long it is."""
     from trimtab.adapters.spark.engine import Spark
     from trimtab.adapters.spark.exchange import Exchange
+    from trimtab.adapters.store.lake import DeltaLake
 
     settings = ports.settings.model_copy(update={"memory_mb": 1 << 30})
     run = f"spark/{secrets.token_hex(8)}"
@@ -178,6 +195,16 @@ def _access(settings: Settings) -> dict[str, Access]:
 
 def _lake_url(settings: Settings) -> str:
     return f"{settings.store.rstrip('/')}/{settings.tenant}/lake"
+
+
+def _log(settings: Settings) -> Log:
+    """Lines, and on AWS the metrics that are made of them."""
+    lines = JsonLog(_log_file(settings))
+    if settings.meters_namespace is None:
+        return lines
+    from trimtab.adapters.aws.emf import MeteredLog
+
+    return MeteredLog(log=lines, namespace=settings.meters_namespace, trace=lambda: os.environ.get("_X_AMZN_TRACE_ID", ""))
 
 
 def _log_file(settings: Settings) -> Path | None:

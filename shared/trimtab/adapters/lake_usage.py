@@ -11,7 +11,8 @@ from trimtab.adapters.lake_volumes import volumes
 from trimtab.adapters.lake_workloads import workloads
 from trimtab.analysis.assembly import Machines, UsageRow, from_rows
 from trimtab.analysis.demand import RECENT_SECONDS, Demand, Drain
-from trimtab.analysis.quota_demand import QuotaDemand, added, matching
+from trimtab.analysis.namespaces import matching
+from trimtab.analysis.quota_demand import QuotaDemand, added
 from trimtab.analysis.volumes import VolumeUse
 from trimtab.analysis.workload_use import Workloads
 from trimtab.ports import Engine, Lake

@@ -4,15 +4,12 @@ A ResourceQuota turns a pod away before it exists: no pending pod is left behind
 in is itself a sign that more may be wanted.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from trimtab.analysis.demand import Bools, Floats, Ints
-from trimtab.errors import BadInput
-from trimtab.patterns import LONGEST_TEXT, compiled
 
 FULL = 0.9
 """Above this share of a quota, and with no room for one more of its largest pods, it holds its pods back."""
@@ -66,29 +63,6 @@ class QuotaDemand:
     gpus_per_node: int | None = None
     """Whole GPUs of the smallest node that its GPU pods ran on; None = not known."""
     source: str = "measured usage"
-
-
-def matching(patterns: Sequence[str], names: Iterable[str]) -> tuple[str, ...]:
-    """The namespaces that a quota counts, sorted. Raises BadInput where a pattern cannot be used."""
-    plain = {pattern for pattern in patterns if not _is_pattern(pattern)}
-    expressions = [_compiled(pattern) for pattern in patterns if _is_pattern(pattern)]
-    return tuple(sorted(name for name in set(names) if name in plain or any(_finds(one, name) for one in expressions)))
-
-
-def _is_pattern(text: str) -> bool:
-    return len(text) > 2 and text.startswith("/") and text.endswith("/")
-
-
-def _compiled(text: str) -> "re.Pattern[str]":
-    try:
-        return compiled(text[1:-1])
-    except BadInput as error:
-        raise BadInput(f"namespace pattern {text[:60]!r}: {error}") from None
-
-
-def _finds(pattern: "re.Pattern[str]", name: str) -> bool:
-    """Anywhere in the name: counting a namespace too many only makes advice more careful."""
-    return len(name) <= LONGEST_TEXT and pattern.search(name) is not None
 
 
 def pinned(counted: Counted, limit: float) -> Bools:
