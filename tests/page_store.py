@@ -28,11 +28,13 @@ from trimtab.demo.estate.deployment import settings as estate_settings
 from trimtab.demo.estate.gitops import gitops_files
 from trimtab.demo.estate.palette import write_world
 from trimtab.demo.world import running
+from trimtab.flow.access import OPERATOR
 from trimtab.flow.adopt import begin
 from trimtab.flow.codec import dump
 from trimtab.flow.effects import settle
 from trimtab.flow.life import STREAMS, Journal, Life, fold
 from trimtab.flow.propose import Analysis, checkout, draft, plan, plan_of
+from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
 from trimtab.records import ChartPoint, Cluster, Evidence, FieldChange, Finding, Proposal, ProposalId, Reconciliation, Refusal, Subject
 from trimtab.settings import Settings
@@ -80,9 +82,9 @@ def template() -> Path:
 
 
 @contextmanager
-def served(ports: Ports) -> Iterator[int]:
-    """The page on a free port."""
-    server = open_server(ports, lambda: wiring.now(ports.settings), 0, SECRET)
+def served(ports: Ports, asker: Audience = OPERATOR) -> Iterator[int]:
+    """The page on a free port, as it is shown to somebody."""
+    server = open_server(ports, lambda: wiring.now(ports.settings), 0, SECRET, asker)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

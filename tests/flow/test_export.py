@@ -67,3 +67,33 @@ def test_what_is_not_allocated_is_said(tmp_path: Path, period: str | None, expor
 def test_a_period_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="expected YYYY-MM"):
         export_focus("July", None, attributed(tmp_path).ports, tmp_path / "out")
+
+
+@pytest.mark.security(36)
+def test_a_teams_files_hold_its_rows_and_nothing_from_which_the_others_follow(tmp_path: Path) -> None:
+    """Of a node that two teams share, a part with its share, or with the whole's hours, says what the other one paid."""
+    place = estate(
+        [bill("1.5"), bill("4", ResourceId=None, BillingCurrency="EUR", x_Export="other")],
+        [node(), pod("a", cpu=2000, memory=8 * GIB), pod("b", cpu=1000, memory=4 * GIB, namespace="ns2")],
+        root=tmp_path,
+    )
+    place.allocate()
+
+    whole = export_focus(None, None, place.ports, tmp_path / "all")
+    own = export_focus(None, None, place.ports, tmp_path / "own", ("ML",))
+
+    (file,) = own
+    rows = duckdb.sql(
+        f'SELECT "x_Team", "EffectiveCost", "AllocatedMethodDetails", "PricingQuantity", "ConsumedQuantity" FROM \'{file.path}\''
+    ).fetchall()
+    assert rows == [("ML", Decimal("0.75"), None, None, None)]
+    details = [line for file in whole for line in duckdb.sql(f"SELECT \"AllocatedMethodDetails\" FROM '{file.path}'").fetchall()]
+    assert any(line != (None,) for line in details)
+
+
+@pytest.mark.security(36)
+def test_a_team_without_a_row_gets_no_file(tmp_path: Path) -> None:
+    place = attributed(tmp_path)
+
+    with pytest.raises(BadInput, match="nothing in it is of Nobody"):
+        export_focus("2026-07", None, place.ports, tmp_path / "out", ("Nobody",))

@@ -115,3 +115,27 @@ def test_a_chart_of_nothing_says_nothing_of_utilization() -> None:
     bare = finding(evidence=replace(finding().evidence, chart=()))
 
     assert features_of(bare, None, None, None).utilization is None
+
+
+@pytest.mark.security(36)
+@pytest.mark.parametrize(
+    ("measured", "said"), [(280, "most of what it promised was saved"), (100, "less than half of what it promised was saved")]
+)
+def test_a_case_of_another_team_says_how_it_went_and_neither_where_nor_how_much(measured: int, said: str) -> None:
+    """It travels with the finding into cards and pull requests, which the other team's cost is not for."""
+    theirs = past(1, teams=("ml",), outcome=outcome(measured=usd(measured)))
+
+    (case,) = similar_cases(HERE, [theirs], teams=["batch"])
+
+    assert case.what == f"a change like it, of another team on 2026-08-12: the pool stayed well, and {said}."
+    assert (case.went_well, case.distance) == (measured == 280, 0)
+
+
+@pytest.mark.security(36)
+@pytest.mark.parametrize(("of", "mine", "is_whole"), [(("ml", "batch"), ["batch"], True), ((), ["batch"], False), (("ml",), [], True)])
+def test_a_case_is_told_in_full_to_whoever_has_a_share_of_it_and_to_those_who_see_all(
+    of: tuple[str, ...], mine: list[str], is_whole: bool
+) -> None:
+    (case,) = similar_cases(HERE, [past(1, teams=of)], teams=mine)
+
+    assert ("280.00 USD" in case.what, "dev-east" in case.what) == (is_whole, is_whole)

@@ -5,7 +5,7 @@ apart in each: 0 or 1 for words, the difference for shares, 1 minus the overlap 
 apart, so that little knowledge makes nothing look alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -66,6 +66,8 @@ class Past:
     outcome: Outcome
     was_undone: bool = False
     """Rolled back or reverted."""
+    teams: tuple[str, ...] = ()
+    """Who had a share of it; () = nobody that is known."""
 
 
 def features_of(
@@ -106,14 +108,22 @@ def _part(value: float, whole: float) -> float | None:
 
 
 # ── Near ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def similar_cases(features: Features, past: Sequence[Past], most: int = MOST) -> tuple[PastCase, ...]:
-    """The nearest recorded outcomes, nearest first; equals stand in the order of their proposals, so that the answer is always the same."""
+def similar_cases(features: Features, past: Sequence[Past], teams: Collection[str] = (), most: int = MOST) -> tuple[PastCase, ...]:
+    """The nearest recorded outcomes, nearest first; equals stand in the order of their proposals, so that the answer is always the same.
+
+    `teams` are those whose change this is, () = nobody's: of a change of others they read how it went, and neither where nor how much.
+    """
     if not past:
         return ()
     apart = distances(features, [case.features for case in past])
     order = sorted(range(len(past)), key=lambda place: (round(float(apart[place]), 9), past[place].proposal, past[place].merged_on))
     near = [place for place in order if apart[place] <= NEAR][:most]
-    return tuple(_told(past[place], float(apart[place])) for place in near)
+    return tuple(_told(past[place], float(apart[place]), is_own=_is_own(past[place], teams)) for place in near)
+
+
+def _is_own(past: Past, teams: Collection[str]) -> bool:
+    """Some of it is theirs. A change of nobody's is read by those who may see all cost, and they are told in full."""
+    return not teams or not {*past.teams}.isdisjoint(teams)
 
 
 def distances(one: Features, others: Sequence[Features]) -> Floats:
@@ -158,15 +168,15 @@ def _is_kept(promised: Money, measured: Money) -> bool:
     return float(measured.amount / promised.amount) >= KEPT_HALF
 
 
-def _told(past: Past, apart: float) -> PastCase:
+def _told(past: Past, apart: float, *, is_own: bool) -> PastCase:
     well = went_well(past)
     when = f" on {past.merged_on}" if past.merged_on else ""
-    return PastCase(
-        proposal=past.proposal, what=f"{past.what}{when}: {_how(past, is_well=well)}.", distance=round(apart, 3), went_well=well
-    )
+    what = past.what if is_own else "a change like it, of another team"
+    how = _how(past, is_well=well, is_own=is_own)
+    return PastCase(proposal=past.proposal, what=f"{what}{when}: {how}.", distance=round(apart, 3), went_well=well)
 
 
-def _how(past: Past, *, is_well: bool) -> str:
+def _how(past: Past, *, is_well: bool, is_own: bool) -> str:
     outcome = past.outcome
     if past.was_undone:
         return "it was undone"
@@ -176,6 +186,9 @@ def _how(past: Past, *, is_well: bool) -> str:
         return "whether the pool was well after it was never known"
     if outcome.measured is None:
         return "the pool stayed well, and what it saved was not measured"
+    if not is_own:
+        kept = "most" if is_well else "less than half"
+        return f"the pool stayed well, and {kept} of what it promised was saved"
     told = f"{outcome.measured} a month of {outcome.promised} promised"
     return f"the pool stayed well, and it saved {told}" if is_well else f"the pool stayed well, but it saved only {told}"
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from trimtab.cli.options import ConfigOption, StoreOption
+from trimtab.cli.options import ConfigOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_gap, print_json, print_table, say
-from trimtab.cli.session import reading
+from trimtab.cli.session import asking, reading
 from trimtab.errors import BadInput
 from trimtab.flow.audit_report import AuditReport, Change, audit_report
 from trimtab.render.spreadsheet import Cell, csv_of
@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
 def audit(
     start: Annotated[str, typer.Option("--from", help="first day, in UTC", metavar="DATE")],
     end: Annotated[str | None, typer.Option("--to", help="last day, in UTC (default: today)", metavar="DATE")] = None,
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: Annotated[
@@ -47,8 +48,10 @@ def audit(
     ] = AuditFormat.TABLE,
 ) -> None:
     """Read the record; every row names the entry that it is from."""
-    with reading(store, config) as session:
-        first, last = _day("--from", start), _day("--to", end or f"{session.now:%Y-%m-%d}")
+    first, until = _day("--from", start), _day("--to", end) if end else None
+    what = f"every change from {first:%Y-%m-%d} to {f'{until:%Y-%m-%d}' if until else 'now'}"
+    with asking(store, config, who, what, of_all=True, opened=reading) as (session, _):
+        last = until or _day("--to", f"{session.now:%Y-%m-%d}")
         if last < first:
             raise BadInput(f"--to {last:%Y-%m-%d}: is before --from {first:%Y-%m-%d}")
         report = audit_report(session.ports, first, last + timedelta(days=1))

@@ -9,14 +9,16 @@ import typer
 from trimtab.cli.edit import edit
 from trimtab.cli.findings import only, print_first, print_whole
 from trimtab.cli.findings_form import as_json
-from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
+from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_json, say
-from trimtab.cli.session import Session, acting, deciding, reading
-from trimtab.cli.story import print_proposals, proposal_row, show_proposal
+from trimtab.cli.session import Session, acting, asking, deciding, reading
+from trimtab.cli.story import check_may_see, is_shown, print_proposals, proposal_row, show_proposal
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.deciding import Decision, decide
 from trimtab.flow.life import STREAMS, Life, fold
+from trimtab.flow.own_pools import own_analyses, own_pools
 from trimtab.flow.propose import Plan, analyze_cluster, latest_analyses, open_run, plan, plan_of
+from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
 from trimtab.records import Person, ProposalId
 
@@ -39,22 +41,24 @@ def register(app: typer.Typer) -> None:
 def rightsize(
     pool: Annotated[str | None, typer.Option("--pool", help="one pool, with all its evidence", metavar="CLUSTER/POOL")] = None,
     everything: Annotated[bool, typer.Option("--all", help="every finding, not the first ten only")] = False,
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Analyze now, without opening anything. Exit 1 where there is nothing but refusals."""
-    with acting(store, config) as session:
+    with asking(store, config, who, f"findings on {pool or 'every pool'}", opened=acting) as (session, asker):
         run = run_name(session.now)
         plan(run, session.ports, session.now, notify=False)
         frozen = plan_of(run, session.ports)
         analyze_all(frozen, session.ports)
-        analyses = latest_analyses(run, session.ports)
         clusters = session.ports.palette.clusters()
+        own = own_pools(asker, clusters, session.ports)
+        analyses = own_analyses(latest_analyses(run, session.ports), asker, own)
     names: dict[str, str] = {cluster.uid: cluster.name for cluster in clusters}
     if pool is not None:
-        analyses = only(analyses, names, pool, [f"{cluster.name}/{known.name}" for cluster in clusters for known in cluster.pools])
-    left_alone = frozen.left_alone if pool is None else ()
+        analyses = only(analyses, names, pool, [f"{names[uid]}/{name}" for uid, name in own])
+    left_alone = frozen.left_alone if pool is None and asker.teams is None else ()
     if output is Format.JSON:
         print_json(as_json(frozen, analyses, left_alone, names))
     elif pool is None:
@@ -80,29 +84,41 @@ def run_name(now: datetime) -> str:
 
 def propose(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="analyze and show, open nothing")] = False,
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """One whole run, here and now."""
     if dry_run:
-        rightsize(None, False, store, config, output)
+        rightsize(None, False, who, store, config, output)
         return
     if config:
         raise BadInput("--config: a change follows the rules in its repo; leave it out, or add --dry-run")
-    with acting(store) as session:
+    with asking(store, None, who, "a run, and every proposal", opened=acting) as (session, asker):
         run = run_name(session.now)
         plan(run, session.ports, session.now, notify=False)
         frozen = plan_of(run, session.ports)
         analyze_all(frozen, session.ports)
         say(open_run(frozen, session.ports, session.now))
-    proposals(store, config, output)
+    with reading(store) as session:
+        _print_rows(_rows(asker, session.ports), output)
 
 
-def proposals(store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE) -> None:
+def proposals(
+    who: ViewerOption = None, store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE
+) -> None:
     """All proposals, newest state."""
-    with reading(store, config) as session:
-        rows = [proposal_row(life) for life in all_lives(session.ports)]
+    with asking(store, config, who, "every proposal", opened=reading) as (session, asker):
+        rows = _rows(asker, session.ports)
+    _print_rows(rows, output)
+
+
+def _rows(asker: Audience, ports: Ports) -> list[dict[str, object]]:
+    return [proposal_row(life) for life in all_lives(ports) if is_shown(life.planned(), asker)]
+
+
+def _print_rows(rows: list[dict[str, object]], output: Format) -> None:
     if output is Format.JSON:
         print_json(rows)
         return
@@ -114,9 +130,16 @@ def all_lives(ports: Ports) -> list[Life]:
     return [life for _, entry in sorted(ports.ledger.heads(STREAMS).items()) if (life := fold(entry)).proposal]
 
 
-def show(proposal: ProposalArgument, store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE) -> None:
+def show(
+    proposal: ProposalArgument,
+    who: ViewerOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
     """One proposal with its diff, verdict and evidence."""
-    with reading(store, config) as session:
+    with asking(store, config, who, proposal, opened=reading) as (session, asker):
+        check_may_see(proposal, asker, session.ports)
         show_proposal(proposal, session.ports, output)
 
 

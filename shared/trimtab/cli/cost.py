@@ -87,10 +87,15 @@ def _in_words(item: Loaded | Superseded) -> tuple[object, str]:
 
 
 def allocate(
-    period: PeriodOption = None, store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE
+    period: PeriodOption = None,
+    who: ViewerOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    output: FormatOption = Format.TABLE,
 ) -> None:
     """Attribute and show the reconciliation; exit 1 where the parts are not the bill."""
-    with reading(store, config) as session, scratch(session.ports) as folder:
+    what = f"the reconciliation of {period or 'every period'}"
+    with asking(store, config, who, what, of_all=True, opened=reading) as (session, _), scratch(session.ports) as folder:
         governance = home_governance(session.ports)
         periods = [f"p-{period}"] if period else sorted({part["x_Period"] for part in session.ports.lake.partitions("cost")})
         if not periods:

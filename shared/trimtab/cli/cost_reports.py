@@ -96,6 +96,7 @@ def audit_sample(
     seed: Annotated[int, typer.Option("--seed", help="the same seed over the same rows draws the same sample")] = 1,
     period: Annotated[str | None, typer.Option("--period", help="YYYY-MM (default: the newest)", metavar="YYYY-MM")] = None,
     currency: Annotated[str | None, typer.Option("--currency", help="needed where the period has several", metavar="CUR")] = None,
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
@@ -103,7 +104,7 @@ def audit_sample(
     """Draw a sample by money, or show the one that was drawn with what its answers say."""
     if context.invoked_subcommand:
         return
-    with asking(store, config, None, f"a sample of {period or 'the newest period'}", of_all=True) as (session, _):
+    with asking(store, config, who, f"a sample of {period or 'the newest period'}", of_all=True) as (session, _):
         sample = draw(period, size, seed, currency, session.ports, session.now)
     if output is Format.JSON:
         print_json(sample)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
+from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_json, print_table
-from trimtab.cli.session import reading
+from trimtab.cli.session import asking
 from trimtab.flow.export import export_focus
 from trimtab.flow.landed import scratch
 
@@ -22,13 +22,15 @@ def export(
     period: Annotated[str | None, typer.Option("--period", help="YYYY-MM (default: every period)", metavar="YYYY-MM")] = None,
     name: Annotated[str | None, typer.Option("--export", help="slug of the export (default: all)")] = None,
     out: Annotated[Path, typer.Option("--out", help="folder for the files")] = Path("focus"),
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Write the files, and say which; a file appears in the folder when it is complete."""
-    with reading(store, config) as session, scratch(session.ports) as folder:
-        written = export_focus(period, name, session.ports, folder / "focus")
+    what = f"FOCUS files of {period or 'every period'} of {name or 'every export'}"
+    with asking(store, config, who, what) as (session, asker), scratch(session.ports) as folder:
+        written = export_focus(period, name, session.ports, folder / "focus", asker.teams)
         out.mkdir(parents=True, exist_ok=True)
         for file in written:
             _move(file.path, out / file.path.name)

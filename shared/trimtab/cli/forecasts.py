@@ -4,14 +4,15 @@ from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
+from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_json, print_table
-from trimtab.cli.session import reading
+from trimtab.cli.session import asking
 from trimtab.errors import BadInput, Refused
+from trimtab.flow.access import scopes_of
 from trimtab.records import Anomaly, Forecast, NoForecast
 from trimtab.sources.daily_series import parse_daily_series
 
@@ -34,18 +35,29 @@ def forecast(
     series: SeriesOption = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="the last known day (default: the newest)", metavar="DATE")] = None,
     backtest: Annotated[bool, typer.Option("--backtest", help="how it would have done on every whole month of the past")] = False,
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Forecast a series, or every audience of the store."""
     known_to = _date(as_of) if as_of else None
+    asked = _Asked(who, store, config, "the backtest of its forecasts" if backtest else "forecasts")
     if backtest:
-        _backtest(series, store, config, output)
+        _backtest(series, asked, output)
     elif series:
         _one(series, known_to, output)
     else:
-        _stored(known_to, store, config, output)
+        _stored(known_to, asked, output)
+
+
+class _Asked(NamedTuple):
+    """Who asks a store for what."""
+
+    who: str | None
+    store: str | None
+    config: str | None
+    what: str
 
 
 def _date(text: str) -> date:
@@ -76,24 +88,25 @@ def _one(series: Path, known_to: date | None, output: Format) -> None:
         _print([(series.name, "", made)])
 
 
-def _series(store: str | None, config: str | None) -> "tuple[list[CostSeries], date]":
-    """Every audience's series, and the newest day that is over and has a bill."""
+def _series(asked: _Asked) -> "tuple[list[CostSeries], date]":
+    """The series of every audience that they may see, and the newest day that is over and has a bill."""
     from trimtab.flow.history import history_of
     from trimtab.flow.learn import every_series, read_summaries
 
-    with reading(store, config) as session:
-        every = every_series(read_summaries(session.ports), history_of(session.ports))
+    with asking(asked.store, asked.config, asked.who, asked.what) as (session, asker):
+        known, scopes = every_series(read_summaries(session.ports), history_of(session.ports)), scopes_of(asker)
+        every = [one for one in known if scopes is None or one.scope in scopes]
         over = [day for one in every for day in one.known if day < session.now.date()]
     if not over:
         raise BadInput("no summaries yet: ingest a bill and allocate first")
     return every, max(over)
 
 
-def _stored(known_to: date | None, store: str | None, config: str | None, output: Format) -> None:
+def _stored(known_to: date | None, asked: _Asked, output: Format) -> None:
     """Every audience's forecast, made now from the summaries."""
     from trimtab.analysis.forecast import forecast as forecast_series
 
-    every, newest = _series(store, config)
+    every, newest = _series(asked)
     rows = [(series.scope, series.currency, forecast_series(series.known, known_to or newest)) for series in every]
     if output is Format.JSON:
         print_json([{"scope": scope, "currency": currency, **asdict(made)} for scope, currency, made in rows])
@@ -112,16 +125,16 @@ def _row(scope: str, currency: str, made: Forecast | NoForecast) -> tuple[object
     return scope, currency, made.month, made.total, made.low, made.high, made.spent, made.method, held
 
 
-def _backtest(series: Path | None, store: str | None, config: str | None, output: Format) -> None:
+def _backtest(series: Path | None, asked: _Asked, output: Format) -> None:
     """Median error of each method by day of the month, and how often the interval held."""
     from trimtab.analysis.forecast import backtest
 
     if series:
         days, place = _read(series), str(series)
     else:
-        whole = [one for one in _series(store, config)[0] if one.scope == "all"]
-        longest = max(whole, key=lambda one: len(one.days))
-        days, place = longest.days, f"all, {longest.currency}"
+        every = _series(asked)[0]
+        longest = max([one for one in every if one.scope == "all"] or every, key=lambda one: len(one.days))
+        days, place = longest.days, f"{longest.scope}, {longest.currency}"
     scores = backtest(days)
     if not scores:
         raise Refused(f"{place}: no whole month after two known weeks, so there is nothing to try on")
@@ -143,10 +156,14 @@ def _backtest(series: Path | None, store: str | None, config: str | None, output
 
 
 def anomalies(
-    series: SeriesOption = None, store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE
+    series: SeriesOption = None,
+    who: ViewerOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    output: FormatOption = Format.TABLE,
 ) -> None:
     """Unusual days of a series, or of every audience of the store."""
-    rows = _of_file(series) if series else _of_store(store, config)
+    rows = _of_file(series) if series else _of_store(_Asked(who, store, config, "unusual days"))
     if output is Format.JSON:
         print_json([{"scope": scope, "currency": currency, **asdict(item)} for scope, currency, item in rows])
         return
@@ -160,11 +177,11 @@ def _of_file(series: Path) -> list[tuple[str, str, Anomaly]]:
     return [(series.name, "", item) for item in find(_read(series))]
 
 
-def _of_store(store: str | None, config: str | None) -> list[tuple[str, str, Anomaly]]:
+def _of_store(asked: _Asked) -> list[tuple[str, str, Anomaly]]:
     """Every audience's; exit 1 where no series is long enough to judge any day."""
     from trimtab.flow.learn import surprises
 
-    every, newest = _series(store, config)
+    every, newest = _series(asked)
     found = [(one, *surprises(one, newest)) for one in every]
     if all(refusal for _, _, refusal in found):
         raise Refused(f"{found[0][0].scope}: {found[0][2]}")

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from trimtab import wiring
-from trimtab.cli.options import Format, FormatOption, StoreOption
+from trimtab.cli.options import Format, FormatOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_json, print_table, say
-from trimtab.cli.session import reading
+from trimtab.cli.session import asking, reading
 from trimtab.errors import BadInput
 from trimtab.flow.history import import_history
 
@@ -24,11 +24,13 @@ def history(
     start: Annotated[str, typer.Option("--start", help="first day", metavar="DATE")],
     end: Annotated[str | None, typer.Option("--end", help="the day after the last (default: today)", metavar="DATE")] = None,
     scope: Annotated[str, typer.Option("--scope", help="azure: /subscriptions/…, a management group or a billing account")] = "",
+    who: ViewerOption = None,
     store: StoreOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Ask a billing API and keep its days, so that a first forecast exists."""
-    with reading(store) as session:
+    what = f"daily cost of {export} as {source} tells it"
+    with asking(store, None, who, what, of_all=True, opened=reading) as (session, _):
         asked = wiring.cost_history(session.ports.settings, source, scope)
         until = _date(end, "--end") if end else session.now.date()
         kept = import_history(export, asked, _date(start, "--start"), until, session.ports, session.now)

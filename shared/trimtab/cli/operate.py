@@ -37,9 +37,9 @@ def register(app: typer.Typer) -> None:
     app.command("init", help="A new GitOps repo from the starter.")(init)
 
 
-def status(store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE) -> None:
-    """Green or red per item."""
-    with reading(store, config) as session:
+def status(who: ViewerOption = None, store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE) -> None:
+    """Green or red per item; what is only observed, and would have saved, is for those who may see everybody's cost."""
+    with asking(store, config, who, "the status", opened=reading) as (session, asker):
         ports = session.ports
         stopped = ports.permit.stop_reason()
         rows: list[tuple[str, str, str]] = [("writing", "red" if stopped else "green", stopped or "allowed")]
@@ -48,7 +48,7 @@ def status(store: StoreOption = None, config: ConfigOption = None, output: Forma
         for key in ports.documents.keys("demand/"):
             document = ports.documents.find(key) or {}
             rows.append((f"usage of {document.get('cluster')}", "green", f"newest hour {document.get('hour')}"))
-    rows += _observed(store)
+    rows += _observed(store) if asker.teams is None else []
     print_json(
         [{"item": item, "state": state, "detail": detail} for item, state, detail in rows]
     ) if output is Format.JSON else print_table("Status", ("item", "state", "detail"), rows)
@@ -75,7 +75,7 @@ def stop(
     config: ConfigOption = None,
 ) -> None:
     """Add a stop."""
-    with deciding(store, config) as session:
+    with deciding(store, config, elsewhere="type `/trimtab stop REASON` in Slack") as session:
         session.ports.permit.stop(by=_recorded(who, session), reason=reason, at=session.now)
     say(f"stopped by {who}: {reason}")
 
@@ -137,11 +137,9 @@ def serve(
 ) -> None:
     """Serve the page until interrupted; the functions that it wakes find their store in the environment, as in a cloud."""
     from trimtab.cli.page import serve_page
-    from trimtab.flow.access import audience, record_access
 
-    with acting(store, config) as session:
-        settings, asker = session.ports.settings, audience(who, session.ports)
-        record_access(asker, "the local page", session.ports, session.now)
+    with asking(store, config, who, "the local page", opened=acting) as (session, asker):
+        settings = session.ports.settings
         with functions_of(settings):
             serve_page(session.ports, lambda: wiring.now(settings), port, secrets.token_bytes(32), asker)
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from trimtab.adapters.palette.client import PaletteClient
-from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
+from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_gap, print_json, print_table, say
-from trimtab.cli.session import Session, acting, deciding, reading
+from trimtab.cli.session import Session, acting, asking, deciding, reading
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.governance import home_governance
 
@@ -105,13 +105,19 @@ def _changes(before: Sequence[Any], after: Sequence[Any]) -> list[tuple[object, 
 
 # ── The review list ──────────────────────────────────────────────────────────────────────────────────────────────────
 @suggestions.callback()
-def listing(context: typer.Context, store: StoreOption = None, config: ConfigOption = None, output: FormatOption = Format.TABLE) -> None:
+def listing(
+    context: typer.Context,
+    who: ViewerOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
     """The newest list: what is suggested, what is not and why, what was answered and waits for its rule."""
     if context.invoked_subcommand is not None:
         return
     from trimtab.flow.suggestions import review_list
 
-    with reading(store, config) as session:
+    with asking(store, config, who, "what nobody owns, and whose it may be", of_all=True, opened=reading) as (session, _):
         document: dict[str, Any] = dict(review_list(session.ports))
     if output is Format.JSON:
         print_json(document)

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from trimtab.cli.options import Format, FormatOption, StoreOption
+from trimtab.cli.options import Format, FormatOption, StoreOption, ViewerOption
 from trimtab.cli.output import console, plain, print_gap, print_json, print_table, renamed, say, shown
-from trimtab.cli.session import Session, has_store, retelling
+from trimtab.cli.session import Session, asking, has_store, retelling
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.promotion import Prospect, prospects, sentence
 from trimtab.flow.simulate import Simulation, known_to, past, simulate
+from trimtab.flow.unwatched import blind_spots
 from trimtab.policy.lint import lint, never_matched
 from trimtab.records import Governance
 
@@ -52,19 +53,22 @@ def check(
     ] = None,
     repo: Annotated[str | None, typer.Option("--repo", help="only proposals of this repo (default: every repo of the store)")] = None,
     fail_if_looser: Annotated[bool, typer.Option("--fail-if-looser", help="exit 1 where the rules ask for less of any of them")] = False,
+    who: ViewerOption = None,
     store: StoreOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Read the files as strictly as a run does; nothing is written, and nobody is asked but the store."""
+    """Read the files as strictly as a run does; nothing is written but who looked at the past, and nobody is asked but the store."""
     from trimtab.flow.governance import PATHS, checked_governance
 
     names = {path: folder / path.rsplit("/", 1)[1] for path in PATHS}
     governance = checked_governance({name: path.read_bytes() for name, path in names.items() if path.exists()})
     if not has_store(store):
-        if fail_if_looser or since or repo:
-            raise BadInput("--since, --repo and --fail-if-looser judge the past again; name its store with --store")
+        if fail_if_looser or since or repo or who is not None:
+            raise BadInput("--since, --repo, --fail-if-looser and --as are about the past; name its store with --store")
         _tell(folder, _as_json(Checked(governance=governance, warnings=lint(governance, datetime.now(UTC))), str), output)
         return
+    with asking(store, None, who, "what rules would have done with past proposals", of_all=True):
+        pass  # its people go by other names than those of what is told again
     with retelling(store) as session:
         checked = _checked(governance, _day(since, session.now), repo, session)
         named = session.ports.named
@@ -91,7 +95,10 @@ def _checked(governance: Governance, since: datetime, repo: str | None, session:
     simulation = simulate(governance, told, ports, since)
     return Checked(
         governance=governance,
-        warnings=lint(governance, now, ceiling=ports.settings.highest_stage, known=known_to(ports, told)),
+        warnings=(
+            *lint(governance, now, ceiling=ports.settings.highest_stage, known=known_to(ports, told)),
+            *blind_spots(governance.budgets, ports, now),
+        ),
         simulation=simulation,
         unmatched=never_matched(governance, simulation.matched, len(simulation.replays)) if simulation.replays else (),
         prospects=prospects(told, ports, since, now),

@@ -1,8 +1,8 @@
 """Ports for one command: the deployment's settings, and on a demo's store the estate's outside world beside them."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -44,21 +44,32 @@ def reading(store: str | None, config: str | None = None) -> Iterator[Session]:
 
 
 @contextmanager
-def asking(
-    store: str | None, config: str | None, who: str | None, what: str, *, of_all: bool = False
-) -> Iterator[tuple[Session, Audience]]:
-    """For commands that show cost: whom they show it to, which is in the record before anything is shown.
+def keeping(store: str | None, config: str | None = None) -> Iterator[Session]:
+    """For commands that need the store alone and may add to the record: it calls people by its own keys."""
+    yield _session(deployment.load(os.environ, store), config)
 
-    `of_all`: what they show is about all teams at once, and for nobody who may not see them all.
+
+Opening = Callable[[str | None, str | None], AbstractContextManager[Session]]
+"""How a command that shows cost opens its store."""
+
+
+@contextmanager
+def asking(
+    store: str | None, config: str | None, who: str | None, what: str, *, of_all: bool = False, opened: Opening = keeping
+) -> Iterator[tuple[Session, Audience]]:
+    """The one door of every command that shows cost: whom it shows it to, which is in the record before anything is shown.
+
+    `of_all`: what it shows is about all teams at once, and for nobody who may not see them all. Raises Refused.
     """
-    session = _session(deployment.load(os.environ, store), config)
-    asker = audience(who, session.ports)
-    if of_all and asker.teams is not None:
-        raise Refused(f"--as {who}: {what} is about everybody's cost, and they may see {asker.words}")
+    with opened(store, config) as session:
+        asker = audience(who, session.ports)
+        if of_all and asker.teams is not None:
+            raise Refused(f"--as {who}: {what} is about everybody's cost, and they may see {asker.words}")
+        record_access(asker, what, session.ports, session.now)
+        yield session, asker
     if who is None:
+        # Last, so that whatever is wrong is said in one line.
         say("no --as: all cost is shown, as to whoever holds the store")
-    record_access(asker, what, session.ports, session.now)
-    yield session, asker
 
 
 @contextmanager
@@ -82,13 +93,16 @@ def acting(store: str | None, config: str | None = None) -> Iterator[Session]:
 
 
 @contextmanager
-def deciding(store: str | None, config: str | None = None) -> Iterator[Session]:
-    """For commands with which a person decides by name: only where the store and the forge are on our own disk."""
+def deciding(store: str | None, config: str | None = None, *, elsewhere: str = "decide in Slack or on the forge") -> Iterator[Session]:
+    """For commands with which a person decides by name: only where the store and the forge are on our own disk.
+
+    `elsewhere` is what to do on any other store.
+    """
     if config:
         raise BadInput("--config: a decision follows the rules in the repo; leave it out")
     settings = deployment.load(os.environ, store)
     if not settings.is_local or any(repository.forge != "local" for repository in settings.repositories):
-        raise Refused(f"{settings.store}: --as decides on file:// stores with a local repo only; elsewhere decide in Slack or on the forge")
+        raise Refused(f"{settings.store}: --as decides on file:// stores with a local repo only; elsewhere {elsewhere}")
     with acting(store, config) as session:
         yield session
 

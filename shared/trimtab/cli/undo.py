@@ -9,7 +9,7 @@ from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
 from trimtab.cli.output import print_json, print_table, say
 from trimtab.cli.session import Session, deciding, reading
 from trimtab.errors import BadInput, Refused
-from trimtab.flow.freezes import every_freeze, freeze_rule, lift
+from trimtab.flow.freezes import every_freeze, freeze_rule, lift, lifted_line, rule_on
 from trimtab.flow.governance import read_governance
 from trimtab.flow.life import fold, rollback_id, stream_of
 from trimtab.flow.merge import settle_one
@@ -35,7 +35,7 @@ def rollback(
     config: ConfigOption = None,
 ) -> None:
     """Restore the exact values from before; whoever approved the change agreed to that."""
-    with deciding(store, config) as session:
+    with deciding(store, config, elsewhere=f"type `/trimtab rollback {proposal} REASON` in Slack") as session:
         person = _person(who, session.ports)
         told = ask_to_undo(ProposalId(proposal), person.id, reason, session.ports, session.now)
         back = rollback_id(fold(session.ports.ledger.head(stream_of(proposal))).planned())
@@ -68,20 +68,19 @@ def freeze(
         return
     if who is None or reason is None:
         raise BadInput("freeze: needs --as WHO and --reason WHY; both are remembered")
-    with deciding(store, config) as session:
+    elsewhere = f"type `/trimtab lift {what} REASON` in Slack" if lifted else "write a freeze into .trimtab/policy.yaml"
+    with deciding(store, config, elsewhere=elsewhere) as session:
         _decide(what, lifted, _person(who, session.ports), reason, session)
 
 
 def _decide(what: str, lifted: bool, person: Person, reason: str, session: Session) -> None:
-    ports, (cluster, _, rule) = session.ports, what.rpartition("/")
-    uid = next((known.uid for known in ports.palette.clusters() if cluster in {known.name, known.uid}), None)
-    if uid is None or not rule:
-        raise BadInput(f"{what}: expected CLUSTER/RULE with the name or uid of a cluster, like dev-east/idle-nodes")
+    ports, cluster = session.ports, what.rpartition("/")[0]
+    uid, rule = rule_on(what, ports)
     if not lifted:
         freeze_rule(uid, rule, f"{person.id} {session.now:%Y-%m-%dT%H:%M:%SZ}", reason, ports, session.now)
         say(f"{rule} proposes nothing on {cluster} until somebody lifts that")
     elif lift(uid, rule, person.id, reason, ports, session.now):
-        say(f"{rule} may propose on {cluster} again; what it proposes there needs a person")
+        say(lifted_line(what))
     else:
         raise Refused(f"{what} is not frozen")
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from trimtab.accounting.compare import Cause, Compared
-from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption
+from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption, ViewerOption
 from trimtab.cli.output import plain, print_json, print_table, say
-from trimtab.cli.session import Session, reading
+from trimtab.cli.session import Session, asking, reading
 from trimtab.errors import BadInput
 from trimtab.flow.compare_usage import compare_answers
 from trimtab.flow.import_opencost import Answer, ImportChoice, import_answers
@@ -72,12 +72,13 @@ def _tell(loaded: Sequence[UsageLoaded], session: Session, output: Format, *, is
 def compare(
     path: Annotated[Path, typer.Argument(exists=True, help="saved /allocation answers: a .json, .json.gz or a folder of them")],
     currency: Annotated[str | None, typer.Option("--currency", help="of their numbers, where ours are in several")] = None,
+    who: ViewerOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Say where another tool's numbers differ from ours, and why."""
-    with reading(store, config) as session:
+    with asking(store, config, who, "our numbers beside another tool's", of_all=True) as (session, _):
         found = compare_answers(_answers(path), currency, session.ports)
     if output is Format.JSON:
         print_json({**plain(found), "rows": [{**plain(row), "difference": plain(row.difference)} for row in found.rows]})

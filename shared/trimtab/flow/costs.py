@@ -77,8 +77,12 @@ def open_allocated(session: Session, ports: Ports, period: str | None, teams: Se
         raise BadInput(f"{period or 'no period'}: nothing is allocated; run `trimtab allocate` first")
     whole = scan("allocated", files)
     # Below everything that asks: no key, filter or share can name what is not in the view.
-    own = "" if teams is None else f' WHERE "x_Team" IN ({", ".join(text_literal(team) for team in teams)})'
-    session.run(f"CREATE OR REPLACE TEMP VIEW allocated AS SELECT * FROM ({whole}) AS whole{own}")
+    session.run(f"CREATE OR REPLACE TEMP VIEW allocated AS SELECT * FROM ({whole}) AS whole{rows_of(teams)}")
+
+
+def rows_of(teams: Sequence[str] | None) -> str:
+    """The condition on allocated rows that leaves some teams' alone; None = no condition."""
+    return "" if teams is None else f' WHERE "x_Team" IN ({", ".join(text_literal(team) for team in teams)})'
 
 
 # ── In another currency ──────────────────────────────────────────────────────────────────────────────────────────────

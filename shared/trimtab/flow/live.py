@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from trimtab.analysis.quota_demand import matching
+from trimtab.analysis.namespaces import matching
 from trimtab.errors import BadInput
 from trimtab.ports import Ports
 from trimtab.records import ClusterUid, Json, Quota, Subject

@@ -13,9 +13,15 @@ HIDDEN = Mask(mode="hidden")
 """Where the rules cannot be read, nobody said that an amount may be shown."""
 
 
-def mask_of_messages(governance: Governance | None, ports: Ports) -> Mask:
-    """For messages, which none but their channel can read."""
-    return HIDDEN if governance is None else mask_of(governance.access, is_public=False, wholes=_wholes(governance.access, ports))
+def mask_of_messages(governance: Governance | None, ports: Ports, channel: str = "") -> Mask:
+    """For messages, which none but whoever is in their channel can read; one that several teams have is no team's, and reads no amount."""
+    if governance is None or _is_shared(channel, governance):
+        return HIDDEN
+    return mask_of(governance.access, is_public=False, wholes=_wholes(governance.access, ports))
+
+
+def _is_shared(channel: str, governance: Governance) -> bool:
+    return bool(channel) and sum(team.channel == channel for team in governance.teams) > 1
 
 
 def mask_of_repo(governance: Governance | None, rules: ForgeRules, ports: Ports) -> Mask:
@@ -29,11 +35,20 @@ def masked_in(repo: str, text: str, ports: Ports) -> str:
     """A text as it may stand in a repo; the forge is asked only where there is something to hide."""
     if not shows_amounts(text):
         return text
+    rules = ports.forge.rules(repo, ports.settings.repository(repo).branch)
+    return masked(text, mask_of_repo(_governance(repo, ports), rules, ports))
+
+
+def masked_in_channel(repo: str, channel: str, text: str, ports: Ports) -> str:
+    """A text about what a repo declares, as it may stand in a channel."""
+    return masked(text, mask_of_messages(_governance(repo, ports), ports, channel)) if shows_amounts(text) else text
+
+
+def _governance(repo: str, ports: Ports) -> Governance | None:
     try:
-        governance: Governance | None = read_governance(ports, repo)
+        return read_governance(ports, repo)
     except BadInput:
-        governance = None
-    return masked(text, mask_of_repo(governance, ports.forge.rules(repo, ports.settings.repository(repo).branch), ports))
+        return None
 
 
 def _wholes(access: AccessRules, ports: Ports) -> dict[str, Decimal]:

@@ -63,6 +63,7 @@ def _past(life: Life, proposal: Proposal, outcome: Outcome | None, clusters: Map
         features=change_features(proposal.finding, clusters.get(proposal.finding.subject.cluster_uid), ports),
         outcome=outcome,
         was_undone=was_undone,
+        teams=tuple(team for team, _ in proposal.owners),
     )
 
 

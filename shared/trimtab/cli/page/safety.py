@@ -67,7 +67,7 @@ class Guard:
         """Raises Refused unless a form of this very page was sent by this very page."""
         if headers.get("origin", "") != f"http://{headers.get('host', '')}":
             raise Refused("the form was not sent by this page")
-        is_ours = (_same(self._cookie_of(headers), self.cookie), _same(form.get(FIELD, ""), self.field))
+        is_ours = (same(self._cookie_of(headers), self.cookie), same(form.get(FIELD, ""), self.field))
         if not all(is_ours):
             raise Refused("the form is from another start of this page: load it again")
 
@@ -82,5 +82,6 @@ class Guard:
         return hmac.digest(self.secret, use + b" %d" % self.port, "sha256").hex()
 
 
-def _same(given: str, expected: str) -> bool:
+def same(given: str, expected: str) -> bool:
+    """Compared in a time that does not say how much of it was right."""
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected.encode())

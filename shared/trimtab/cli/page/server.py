@@ -16,13 +16,16 @@ from urllib.parse import parse_qsl, urlsplit
 from trimtab.cli.page.decisions import Choice, decide, deliver_waiting, read_only_reason
 from trimtab.cli.page.overview import overview
 from trimtab.cli.page.proposal import proposal_page
-from trimtab.cli.page.safety import FIELD, HEADERS, Guard, Stranger
+from trimtab.cli.page.safety import FIELD, HEADERS, Guard, Stranger, same
 from trimtab.cli.story import check_may_see, life_of
 from trimtab.demo import cloud
 from trimtab.errors import BadInput, Refused, TooLarge, TrimtabError, Upstream
-from trimtab.flow.access import OPERATOR
+from trimtab.flow.access import OPERATOR, scopes_of
+from trimtab.flow.metric_files import ALL, text_key
 from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
+from trimtab.receive_settings import SHORTEST_SECRET
+from trimtab.render.openmetrics import CONTENT_TYPE
 from trimtab.render.page import Page
 from trimtab.sources.senders import SOURCES, Request
 
@@ -30,6 +33,10 @@ LARGEST_FORM = 16 << 10
 LARGEST_HOOK = 5 << 20
 """The largest that `receive` takes from anybody; it holds each sender to its own limit."""
 MOST_ANSWERS = 200
+SCRAPED = "/metrics"
+KEPT_SECONDS = 60
+PLAIN = "text/plain; charset=utf-8"
+_AUDIENCE = re.compile(r"all|team-[a-z0-9-]{1,100}")
 _PROPOSAL = re.compile(r"/proposals/(prop-[0-9a-z-]{1,60})(/decide)?")
 _ASSETS = {"/page.css": "text/css; charset=utf-8", "/icon.svg": "image/svg+xml"}
 _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
@@ -63,6 +70,8 @@ class Site:
     answers: dict[str, str] = field(default_factory=dict)
     """What a decision led to, by the mark of its form: said once it is done, and never taken from a URL."""
     deciding: Lock = field(default_factory=Lock)
+    texts: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """Audience → until when, by the stopwatch, its text need not be read again, and the text."""
 
     def get(self, target: str) -> Answer:
         """A page or an asset."""
@@ -77,6 +86,28 @@ class Site:
         check_may_see(found[1], self.asker, self.ports)
         values = proposal_page(found[1], self.ports, secrets.token_hex(12))
         return self._html("proposal.html", values | {"said": self.answers.get(query.get("after", ""), "")})
+
+    def scrape(self, target: str, headers: Mapping[str, str]) -> Answer:
+        """An audience's cost and savings for a Prometheus that brings the token, as `verify` wrote them; read once a minute."""
+        secret = self.ports.settings.openmetrics_token
+        if secret is None or len(secret.get_secret_value()) < SHORTEST_SECRET:
+            return Answer(404, b"set TRIMTAB_OPENMETRICS_TOKEN to serve this\n", PLAIN)
+        if not same(headers.get("authorization", ""), f"Bearer {secret.get_secret_value()}"):
+            return Answer(401, b"not verified\n", PLAIN)
+        allowed = scopes_of(self.asker)
+        asked = dict(parse_qsl(urlsplit(target).query)).get("audience") or (ALL if allowed is None else min(allowed, default=""))
+        if not _AUDIENCE.fullmatch(asked) or (allowed is not None and asked not in allowed):
+            return Answer(403, b"not yours to see\n", PLAIN)
+        text = self._text(asked)
+        return Answer(404, b"not made yet: verify makes it\n", PLAIN) if text is None else Answer(200, text.encode(), CONTENT_TYPE)
+
+    def _text(self, audience: str) -> str | None:
+        until, text = self.texts.get(audience, (0.0, None))
+        if text is None or self.ports.stopwatch() >= until:
+            text = self.ports.documents.find_text(text_key(audience))
+            if text is not None:
+                self.texts[audience] = (self.ports.stopwatch() + KEPT_SECONDS, text)
+        return text
 
     def decide(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """A form of ours: checked, sent to `receive`, delivered; then the proposal's page again."""
@@ -186,7 +217,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             with self._answered() as answers:
                 site.guard.check_host(self._headers())
-                answers.append(site.get(self.path))
+                is_scrape = urlsplit(self.path).path == SCRAPED
+                answers.append(site.scrape(self.path, self._headers()) if is_scrape else site.get(self.path))
 
         def do_POST(self) -> None:
             path = urlsplit(self.path).path
