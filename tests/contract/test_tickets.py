@@ -1,12 +1,14 @@
 """Tickets in Jira and ServiceNow: opened once, found again by their mark, and never by anybody else's words."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from tests.ticket_servers import TOKEN, USER, Jira, ServiceNow, serving
-from trimtab.adapters.tickets import tickets_of
+from trimtab.adapters.tickets import ServiceNowTickets, tickets_of
 from trimtab.errors import BadInput, Refused, Upstream
 from trimtab.ports import Tickets
 from trimtab.records import ChangeRequest
@@ -138,3 +140,26 @@ def test_a_ticket_system_inside_the_network_gets_nothing_unless_it_is_named() ->
             tickets.find(MARK)
 
     assert jira.requests == []
+
+
+def test_a_system_that_does_not_answer_is_left_alone_for_a_minute_and_then_asked_again() -> None:
+    """A run asks for every proposal: waiting for each would take longer than a function lives."""
+    asked, now = [], [0.0]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if len(asked) < 2:
+            raise httpx.ReadTimeout("nothing came", request=request)
+        return httpx.Response(200, json={"result": []})
+
+    settings = Settings(ticket_system=TicketSystem(kind="servicenow", url="https://acme.service-now.com"), ticket_token=SecretStr(TOKEN))
+    tickets = tickets_of(settings, httpx.MockTransport(answer))
+    assert isinstance(tickets, ServiceNowTickets)
+    tickets = replace(tickets, api=replace(tickets.api, clock=lambda: now[0]))
+    for _ in range(3):
+        with pytest.raises(Upstream):
+            tickets.change_request("prop-1")
+    during = len(asked)
+    now[0] = 61.0
+
+    assert (during, tickets.change_request("prop-1"), len(asked)) == (1, None, 2)

@@ -251,6 +251,20 @@ def test_an_escalation_channel_that_is_closed_is_said_and_tried_another_day(tmp_
     assert [card.ref.channel for card in world.cards()] == ["C0BATCH", "C0LEADS"]
 
 
+def test_an_escalation_channel_that_is_closed_gives_way_to_the_default_channel(tmp_path: Path) -> None:
+    """Where the alert itself does not stand: nobody is told the same twice."""
+    world = make_budget_world(tmp_path)
+    world.ports = replace(world.ports, settings=world.ports.settings.model_copy(update={"default_channel": "C0FINOPS"}))
+    told(world)
+    world.chat.closed = frozenset({"C0LEADS"})
+    for _ in range(30):
+        world.later(hours=1)
+        tick(world)
+
+    assert [card.ref.channel for card in world.cards()] == ["C0BATCH", "C0FINOPS"]
+    assert "It could not be told by slack C0LEADS" in text_of(world, 1)
+
+
 @pytest.mark.parametrize("mode", ["before", "after", "lost"])
 def test_whichever_write_it_dies_at_an_escalation_is_told_once(tmp_path: Path, mode: Mode) -> None:
     counted = []
@@ -267,6 +281,26 @@ def test_whichever_write_it_dies_at_an_escalation_is_told_once(tmp_path: Path, m
         counted.append(len(world.cards()))
 
     assert counted == [2] * 5
+
+
+@pytest.mark.parametrize("mode", ["before", "after", "lost"])
+def test_whichever_write_it_dies_at_an_escalation_that_gives_way_is_told_once(tmp_path: Path, mode: Mode) -> None:
+    counted = []
+    for k in range(1, 7):
+        world = make_budget_world(tmp_path / str(k))
+        world.ports = replace(world.ports, settings=world.ports.settings.model_copy(update={"default_channel": "C0FINOPS"}))
+        told(world)
+        world.chat.closed = frozenset({"C0LEADS"})
+        world.later(hours=5)
+        healthy, world.ports = world.ports, faulty(world.ports, Fault(k, mode))
+        try:
+            tick(world)
+        except (Died, Upstream):
+            world.ports = healthy
+            tick(world)
+        counted.append([card.ref.channel for card in world.cards()])
+
+    assert counted == [["C0BATCH", "C0FINOPS"]] * 6
 
 
 # ── the week's note ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -300,10 +300,26 @@ def test_an_alert_that_nobody_takes_asks_for_no_run_every_hour(tmp_path: Path) -
     world = make_world(tmp_path, ONE)
     world.chat.closed = frozenset({"C0BATCH", world.ports.settings.default_channel})
     for hour in range(3):
-        deliver(world, body().replace(b"36.69", f"{36 + hour}.00".encode()))
+        with pytest.raises(Upstream, match="nobody could be told"):
+            deliver(world, body().replace(b"36.69", f"{36 + hour}.00".encode()))
         world.later(hours=1)
 
     assert len([key for key in world.ports.inbox.pending() if "wake." in key]) == 1
+
+
+def test_a_notice_that_reached_nobody_waits_until_a_channel_is_open_again(tmp_path: Path) -> None:
+    """A cloud sends it once: finished unsaid, it would be lost."""
+    world = make_world(tmp_path, ONE)
+    world.chat.closed = frozenset({"C0BATCH", world.ports.settings.default_channel})
+    with pytest.raises(Upstream):
+        deliver(world, body())
+    waiting = [key for key in world.ports.inbox.pending() if key.startswith("inbox/notice/")]
+    world.chat.closed = frozenset()
+    world.later(hours=21)
+    for key in waiting * 2:
+        world.serve(key)
+
+    assert [card.ref.channel for card in world.cards()] == ["C0BATCH"]
 
 
 def test_a_flood_of_what_nobody_can_read_ends_in_the_log(tmp_path: Path) -> None:

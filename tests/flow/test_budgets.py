@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.flow.budget_world import BUDGETED, at, foresee, judge, mail_of, make_budget_world, spend, teams_of, tick
-from tests.flow.flow_world import Died, Fault, Mode, World, faulty
+from tests.flow.flow_world import CHANNEL, Died, Fault, Mode, World, faulty
 from tests.judgement import OWNERS
 from trimtab.attribution.budget_cost import document_key
 from trimtab.errors import Overloaded, Upstream
@@ -387,6 +387,106 @@ def test_where_nobody_can_be_told_it_is_tried_again_on_another_day(tmp_path: Pat
     tick(world)
 
     assert (soon, len(world.cards())) == (0, 1)
+
+
+def test_a_mailbox_that_refuses_is_told_another_way_which_says_so_and_once(tmp_path: Path) -> None:
+    world = make_budget_world(tmp_path, without_slack(b"email: batch@example.com"))
+    mail_of(world).refused = frozenset({"batch@example.com"})
+    spend(world, {JOBS: "410.00"})
+    judge(world)
+    judge(world, "p-2026-11.bb")
+
+    assert [card.ref.channel for card in world.cards()] == [world.ports.settings.default_channel]
+    assert "It could not be told by mail batch: that way needs mending." in said(world)
+    assert "example.com" not in said(world)
+
+
+@pytest.mark.parametrize("mode", ["before", "after", "lost"])
+def test_whichever_write_it_dies_at_an_alert_that_goes_another_way_is_told_once(tmp_path: Path, mode: Mode) -> None:
+    counted = []
+    for k in range(1, 7):
+        world = make_budget_world(tmp_path / str(k), without_slack(b"email: batch@example.com"))
+        mail_of(world).refused = frozenset({"batch@example.com"})
+        spend(world, {JOBS: "410.00"})
+        healthy, world.ports = world.ports, faulty(world.ports, Fault(k, mode))
+        try:
+            judge(world)
+        except (Died, Upstream):
+            world.ports = healthy
+            judge(world)
+        counted.append(len(world.cards()))
+
+    assert counted == [1] * 6
+
+
+def test_a_webhook_that_is_gone_is_told_another_way_which_says_so(tmp_path: Path) -> None:
+    world = make_budget_world(tmp_path, without_slack(b"teams_webhook: gone-channel, email: batch@example.com"))
+    spend(world, {JOBS: "410.00"})
+    judge(world)
+
+    (letter,) = mail_of(world).letters
+    assert "It could not be told by teams gone-channel: that way needs mending." in letter.text
+    assert world.cards() == []
+
+
+def test_a_mail_server_that_only_fails_is_given_up_after_hours(tmp_path: Path) -> None:
+    """An alert that waits for a server for good would be lost; it says that it may be in the mailbox too."""
+    world = make_budget_world(tmp_path, without_slack(b"email: batch@example.com"))
+    healthy = world.ports
+    world.ports = replace(world.ports, mail=Server(_down))
+    spend(world, {JOBS: "410.00"})
+    for _ in range(4):
+        with pytest.raises(Upstream):
+            tick(world)
+        world.later(hours=1)
+    before = len(world.cards())
+    tick(world)
+    world.ports = healthy
+    world.later(hours=21)
+    tick(world)
+
+    assert (before, [card.ref.channel for card in world.cards()], mail_of(world).letters) == (0, [CHANNEL, "C0LEADS"], [])
+    assert "It may also have arrived by mail batch." in said(world, 0)
+
+
+def test_a_webhook_that_is_always_busy_is_given_up_after_hours(tmp_path: Path) -> None:
+    world = make_budget_world(tmp_path, without_slack(b"teams_webhook: batch-channel"))
+    world.ports = replace(world.ports, webhooks=Hook(_busy))
+    spend(world, {JOBS: "410.00"})
+    for _ in range(4):
+        with pytest.raises(Upstream):
+            tick(world)
+        world.later(hours=1)
+    tick(world)
+
+    assert "It could not be told by teams batch-channel" in said(world)
+
+
+def test_the_last_way_is_never_given_up(tmp_path: Path) -> None:
+    world = make_budget_world(tmp_path, without_slack(b"email: batch@example.com"))
+    world.ports = replace(world.ports, settings=world.ports.settings.model_copy(update={"default_channel": ""}))
+    healthy, world.ports = world.ports, replace(world.ports, mail=Server(_down))
+    spend(world, {JOBS: "410.00"})
+    for _ in range(6):
+        with pytest.raises(Upstream):
+            tick(world)
+        world.later(hours=1)
+    world.ports = healthy
+    tick(world)
+
+    assert len(mail_of(world).letters) == 1
+
+
+@dataclass(frozen=True)
+class Server:
+    """A mail server that does what the test says."""
+
+    send: Callable[[str, str, str, str], None]
+    is_configured: bool = True
+
+
+def _down(_to: str, _subject: str, _text: str, _nonce: str) -> None:
+    raise Upstream("the mail server is down")
 
 
 @pytest.mark.security(36)

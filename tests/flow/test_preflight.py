@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from tests.flow.flow_world import CHANNEL, REPO, World, make_world
-from tests.judgement import CONFIG, NOW, OWNERS
+from tests.judgement import CONFIG, NOW, OWNERS, UID
 from trimtab.adapters.localforge import Rules, protect
 from trimtab.adapters.tickets import tickets_of
 from trimtab.flow.gate import CHECK
@@ -101,3 +103,26 @@ def test_a_stop_and_no_repo_are_red(tmp_path: Path) -> None:
     bare = replace(world.ports, settings=world.ports.settings.model_copy(update={"repositories": ()}))
 
     assert {about for about, item in looked(bare).items() if item.color == "red"} == {"run permit", "repositories"}
+
+
+def test_a_cluster_is_called_by_its_name_with_its_uid_beside_it(tmp_path: Path) -> None:
+    """People know the name, settings and rules ask for the uid."""
+    owners = OWNERS.replace(b"{people: [platform-owner, ml-owner]}", b"{cluster_uid: " + UID.encode() + b", people: [ml-owner]}")
+    world = make_world(tmp_path, owners=owners)
+
+    found = looked(world.ports)
+
+    assert f"dev-east ({UID})" in found[f"{REPO}: approvers"].detail
+    assert found[f"cluster dev-east ({UID})"].color == "green"
+
+
+@pytest.mark.parametrize(("days", "said"), [(3, "no usage since 2026-11-18T10:00"), (None, "no usage was ever measured")])
+def test_a_cluster_whose_usage_stopped_is_named(tmp_path: Path, days: int | None, said: str) -> None:
+    world = make_world(tmp_path)
+    if days is None:
+        world.ports.documents.publish(f"demand/{UID}", {})
+
+    found = {item.about: item for item in preflight(world.ports, NOW + timedelta(days=days or 0))}
+
+    assert found[f"cluster dev-east ({UID})"].color == "yellow"
+    assert said in found[f"cluster dev-east ({UID})"].detail

@@ -10,7 +10,8 @@ import pytest
 from trimtab.adapters.demand_trace import read_trace
 from trimtab.adapters.duckdb import DuckDb
 from trimtab.analysis.loads import Window
-from trimtab.analysis.quota_demand import Counted, QuotaDemand, Waiting, added, matching, pinned
+from trimtab.analysis.namespaces import matching
+from trimtab.analysis.quota_demand import Counted, QuotaDemand, Waiting, added, pinned
 from trimtab.analysis.quotas import Answer, analyze_quota
 from trimtab.errors import BadInput
 from trimtab.records import Cluster, ClusterUid, EvidenceFloor, Finding, ProjectUid, Quota, Refusal
@@ -376,14 +377,14 @@ SPENT = "budget shop-monthly (team shop): 512.00 USD of 500.00 USD in 2026-07"
 
 
 def week(*, before: float, last: float) -> np.ndarray[Any, Any]:
-    """A month of hours: one level, and another in its last week."""
+    """A month of hours: one level, and another in the ten days that it is judged on."""
     values = np.full(24 * 30, before, dtype=np.float64)
-    values[-24 * 7 :] = last
+    values[-24 * 10 :] = last
     return values
 
 
-def test_a_spent_budget_holds_a_quota_at_what_a_week_asked_for() -> None:
-    """No quarter at a time and no margin: what ran in the week still fits, and nothing more."""
+def test_a_spent_budget_holds_a_quota_at_what_its_judged_days_asked_for() -> None:
+    """No quarter at a time and no margin: what ran in those days still fits, and nothing more."""
     made = finding(ask(quota(cpu=Millicores(40_000)), demand(cpu=week(before=25_000, last=12_400)), spent=SPENT))
 
     assert (made.rule, made.changes[0].old, made.changes[0].new) == ("budget-freeze", "40", "13")

@@ -48,6 +48,21 @@ def test_the_rules_parse_and_start_at_observe() -> None:
     assert (rules.default_stage, rules.stages, rules.windows) == (Stage.OBSERVE, (), ())
 
 
+def test_the_example_of_watching_parses_and_is_about_a_cluster_of_the_starter() -> None:
+    """Nobody should have to guess what `watch` takes: what stands there as a comment works when the marks are taken away."""
+    text = (STARTER / ".trimtab" / "config.yaml").read_text()
+    (example,) = re.findall(r"(?m)((?:^#   .*\n)+)watch: \{\}$", text)
+    lines = [line.removeprefix("# ") for line in example.splitlines()]
+    files = {f".trimtab/{path.name}": path.read_bytes() for path in (STARTER / ".trimtab").iterdir()}
+    files[".trimtab/config.yaml"] = text.replace("watch: {}", "\n".join(["watch:", *lines])).encode()
+
+    watch = parse_governance(files, CommitSha("0" * 40)).watch
+
+    names = {YAML(typ="safe", pure=True).load(content)["name"] for content in CLUSTERS.values()}
+    assert (watch.hours, watch.failures, [slo.bad for slo in watch.slos]) == (24, 2, ["above"])
+    assert {slo.cluster for slo in watch.slos} <= names
+
+
 @pytest.mark.parametrize("path", CLUSTERS)
 def test_every_pool_and_quota_of_every_example_can_be_found_read_and_edited(path: str) -> None:
     rules = governance()

@@ -14,7 +14,8 @@ import numpy as np
 
 from trimtab.analysis.demand import Bools
 from trimtab.analysis.loads import DAY, STALE, Load, Unit, Window, eligible_from, evidence_of_load, load_of, unseen_month_end
-from trimtab.analysis.quota_demand import Counted, QuotaDemand, matching, pinned
+from trimtab.analysis.namespaces import matching
+from trimtab.analysis.quota_demand import Counted, QuotaDemand, pinned
 from trimtab.analysis.sizing import MARGIN
 from trimtab.records import Cluster, FieldChange, Finding, PoolField, Quota, Refusal, Subject
 from trimtab.units import GIB, Money
@@ -22,8 +23,10 @@ from trimtab.units import GIB, Money
 Answer = Finding | Refusal
 LARGEST_CUT = 4
 """One step moves a quota by at most a quarter, and always may by one unit."""
+BUDGET_FREEZE = "budget-freeze"
+"""The rule that holds a quota for a spent budget."""
 HELD_DAYS = 7
-"""A spent budget leaves what was asked for within a week: nights and weekends ask for less than what must still run."""
+"""A spent budget leaves what was asked for within a week at least: nights and weekends ask for less than what must still run."""
 PINNED_HOURS = 3
 """Hours without room for one more pod from which on a quota is taken to hold its pods back."""
 MIB = 1 << 20
@@ -213,28 +216,30 @@ def _turned_away(case: QuotaCase) -> Refusal | None:
 
 
 def _held(case: QuotaCase, *, is_read: bool) -> Answer:
-    """Growth stops where it is: what its pods asked for at most in the last days still fits, waiting ones too."""
+    """Growth stops where it is: what its pods asked for at most in the last days still fits, waiting ones too.
+
+    The days that a change is judged on are among them: one that would have missed some of them opens at no gate.
+    """
     if not is_read:
         needs = "kube-state-metrics' kube_pod_container_resource_limits, or the Kubernetes API, for its pods."
         return case.refuse(
             "limits-not-read", f"{case.spent} is spent, but it may count limits, and those of its pods were not read.", needs
         )
-    newest = case.load.times > case.load.times[-1] - HELD_DAYS * DAY
+    days = max(HELD_DAYS, case.load.judged_days)
+    newest = case.load.times > case.load.times[-1] - days * DAY
     if float(case.load.known[newest].mean()) < case.window.floor.coverage:
-        return case.refuse(
-            "coverage-low", f"{case.spent} is spent, but too little of the last {HELD_DAYS} days was measured to hold it there."
-        )
+        return case.refuse("coverage-low", f"{case.spent} is spent, but too little of the last {days} days was measured to hold it there.")
     asked = case.load.highest(newest & case.load.known)
     target = max(_up(asked, case.step), _up(_parts(case), case.step), case.step)
     if target >= case.limit:
         reason = f"{case.spent} is spent; its pods ask for {case.words(asked)} of {case.words(case.limit)}, so that it cannot grow already."
-        return case.refuse("budget-freeze", reason)
+        return case.refuse(BUDGET_FREEZE, reason)
     lines = (
         f"The {case.spent} is spent, and its owner wants no growth beyond it.",
-        f"In the last {HELD_DAYS} days its pods asked for at most {case.words(asked)}, waiting ones too; all of that still fits.",
+        f"In the last {days} days its pods asked for at most {case.words(asked)}, waiting ones too; all of that still fits.",
         "It lowers no bill by itself: it keeps more from being asked for.",
     )
-    return _moved(case, "budget-freeze", target, lines, "")
+    return _moved(case, BUDGET_FREEZE, target, lines, "")
 
 
 def _censored(case: QuotaCase, held_back: Bools) -> Answer:

@@ -56,10 +56,11 @@ def _recorded(click: Click, person: Person, governance: Governance, key: str, po
 
 def _show(book: Book, telling: Telling, governance: Governance, ports: Ports) -> None:
     """The button gives way to who is on it, wherever the alert stands in Slack."""
-    alert, mask = said(book.subject, telling, governance, ports), mask_of_messages(governance, ports)
+    alert = said(book.subject, telling, governance, ports)
     for message in (*telling.sent, *telling.escalated):
         if message.way == "slack" and message.state == "done":
-            _update(MessageRef(message.channel, message.ts), masked_json(alerts.slack_blocks(alert), mask), masked(alert.text, mask), ports)
+            mask, ref = mask_of_messages(governance, ports, message.place), MessageRef(message.channel, message.ts)
+            _update(ref, masked_json(alerts.slack_blocks(alert), mask), masked(alert.text, mask), ports)
 
 
 def _update(ref: MessageRef, blocks: list[Json], text: str, ports: Ports) -> None:

@@ -3,11 +3,11 @@
 It also ends what is no longer found. An older run never overwrites a newer one, and what people turned down stays turned down.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from trimtab.analysis.rightsize import fingerprint
+from trimtab.analysis.fingerprint import fingerprint
 from trimtab.flow.adjusting import as_asked_for, outlives
 from trimtab.flow.cards import NotTold, retire
 from trimtab.flow.effects import carry_on, catch_up, owes_close
@@ -128,9 +128,19 @@ def _in_words(proposal: Proposal) -> str:
 
 # ── what is no longer found ──────────────────────────────────────────────────────────────────────────────────────────
 def supersede_vanished(
-    findings: Sequence[Finding], refusals: Sequence[Refusal], end: datetime, ports: Ports, now: datetime, untold: list[str]
+    findings: Sequence[Finding],
+    refusals: Sequence[Refusal],
+    end: datetime,
+    ports: Ports,
+    now: datetime,
+    untold: list[str],
+    *,
+    is_over_for: Callable[[Proposal], bool] = lambda _: False,
 ) -> None:
-    """End what an older run proposed and the evidence until `end` no longer asks for; what Slack did not hear of is added to `untold`."""
+    """End what an older run proposed and the evidence until `end` no longer asks for; what Slack did not hear of is added to `untold`.
+
+    `is_over_for` says of a proposal that the reason it was made for is gone, whatever was measured.
+    """
     found, judged = looked_at(findings, refusals)
     for stream, entry in sorted(ports.ledger.heads(STREAMS).items()):
         life = fold(entry)
@@ -140,6 +150,7 @@ def supersede_vanished(
         # Of several that come together, those that are still wanted stay: then the run plans it again without the others.
         subjects = [part.finding.subject for part in proposal.parts]
         is_vanished = all(_is_gone(subject, found, judged) for subject in subjects)
+        is_vanished = is_vanished or (is_over_for(proposal) and not found.intersection(subjects))
         if (life.state in REPLACEABLE and is_vanished) or owes_close(life):
             _supersede(ProposalId(stream.removeprefix(STREAMS)), end, ports, now, untold)
 

@@ -17,6 +17,8 @@ STREAMS = "alerts/"
 Way = Literal["slack", "teams", "mail"]
 WEEK = "week"
 """The mark of a week's note."""
+UNWATCHED = "unwatched"
+"""How the mark of a note about budgets begins that are judged on nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +50,7 @@ class Telling:
     """What it is about, for people."""
     at: datetime
     notice: BudgetNotice | None = None
-    """None = the week's note."""
+    """None = a note about several budgets."""
     team: str | None = None
     """Whose it is; None = nobody's by name."""
     causes: tuple[str, tuple[str, ...]] = ("", ())
@@ -121,6 +123,7 @@ class Book:
         if entry is None:
             raise Moved(STREAMS + self.subject)
         self.head, self.alarm = entry, alarm
+        self.ports.log.info("alert", kind=kind, subject=self.subject, n=entry.n, actor=actor, input=reason)
 
     def nonce(self, effect: str) -> str:
         """The mark of the message announced by the next entry: nobody else can write that entry, so nobody else has it."""

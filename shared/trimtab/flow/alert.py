@@ -14,7 +14,7 @@ from trimtab.flow.follow_up import follow_up
 from trimtab.flow.governance import home_governance
 from trimtab.flow.life import until_settled
 from trimtab.flow.requests import request_of
-from trimtab.flow.telling import About, tell
+from trimtab.flow.telling import About, NobodyTold, tell
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports
 from trimtab.records import BudgetNotice, Governance, Team
@@ -35,7 +35,11 @@ def alert(wake: Wake, ports: Ports, now: datetime) -> str:
         _check_flood(wake.key, ports, now)
     governance = _rules(notice, ports)
     about = about_of(notice, governance, ports)
-    return until_settled(partial(tell, notice, about, governance, wake.key, ports, now))
+    try:
+        return until_settled(partial(tell, notice, about, governance, wake.key, ports, now))
+    except NobodyTold as error:
+        # It is sent once: it waits until a way is mended, and is tried again by every sweep.
+        raise Upstream(str(error)) from None
 
 
 def _struck(key: str, ports: Ports, now: datetime) -> str:

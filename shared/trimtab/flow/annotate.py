@@ -7,6 +7,7 @@ So it is off unless `annotations: true` says that this was understood, and nothi
 from collections import defaultdict
 
 from trimtab.errors import BadInput, Refused, Upstream
+from trimtab.flow.governance import read_governance
 from trimtab.flow.life import Life, lives
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
@@ -20,38 +21,58 @@ _OPEN = (State.OPEN, State.AWAITING, State.APPROVED, State.MERGING, State.EXPIRE
 
 
 def annotate_clusters(repo: str, governance: Governance | None, ports: Ports) -> int:
-    """Bring every cluster's annotation to what is open for it in this repo; how many were written.
+    """Bring the annotation of this repo's clusters to what is open for them, here and in other repos; how many were written.
 
     A cluster that nothing is open for any more loses it; one whose annotation somebody took away or changed gets it again. What Palette
     refuses is logged, keeps nothing else from being done, and is tried again by the next sweep.
     """
     if governance is None:
         return 0
-    wanted = _wanted(repo, ports) if governance.annotates_clusters else {}
+    own = _lines_by_cluster(repo, ports) if governance.annotates_clusters else {}
     document = ports.documents.find(WRITTEN + repo) or {}
     before = {uid: str(text) for uid, text in document.items()}
+    touched = sorted({*own, *before})
+    others = _of_others(repo, ports) if touched else {}
     after, written = dict(before), 0
-    for uid in sorted({*wanted, *before}):
-        text = wanted.get(uid, "")
+    for uid in touched:
+        text = _joined([*own.get(uid, ()), *others.get(uid, ())])
         try:
             written += ports.palette.annotate(ClusterUid(uid), {PROPOSALS: text or None})
         except (BadInput, Refused, Upstream) as error:
             ports.log.warning("annotation.refused", cluster=uid, input=str(error))
             continue
-        after = {**after, uid: text}
+        # What only another repo has open is for that one to take away.
+        after = {**after, uid: text if uid in own else ""}
     kept = {uid: text for uid, text in after.items() if text}
     if kept != before:
         ports.documents.publish(WRITTEN + repo, dict(kept))
     return written
 
 
-def _wanted(repo: str, ports: Ports) -> dict[str, str]:
+def _of_others(repo: str, ports: Ports) -> dict[str, list[str]]:
+    """What is open for clusters in other repos that ask for it too: several may manage pools of one cluster, which has one annotation."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for other in (repository.id for repository in ports.settings.repositories if repository.id != repo):
+        if _asks_for_it(other, ports):
+            for uid, lines in _lines_by_cluster(other, ports).items():
+                found[uid] += lines
+    return found
+
+
+def _asks_for_it(repo: str, ports: Ports) -> bool:
+    """Rules that cannot be read for now take nothing back that was written by them."""
+    try:
+        return read_governance(ports, repo).annotates_clusters
+    except BadInput:
+        return bool(ports.documents.find(WRITTEN + repo))
+
+
+def _lines_by_cluster(repo: str, ports: Ports) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for life in lives(ports).values():
         if life.planned().place.repo == repo and life.state in _OPEN and life.pull_request is not None:
-            for line in _lines(life, life.pull_request.url):
-                found[life.planned().finding.subject.cluster_uid].append(line)
-    return {uid: _joined(lines) for uid, lines in found.items()}
+            found[life.planned().finding.subject.cluster_uid] += _lines(life, life.pull_request.url)
+    return found
 
 
 def _lines(life: Life, url: str) -> list[str]:

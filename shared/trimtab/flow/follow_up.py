@@ -1,4 +1,4 @@
-"""What the clock does about alerts: tells the next one where nobody said that they are on it, and once a week whoever is near a limit."""
+"""What the clock does about alerts: tells the next one where nobody is on it, once a week whoever is near a limit, and of blind budgets."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -14,7 +14,8 @@ from trimtab.flow.alarms import Book, Sent, Telling
 from trimtab.flow.budgets import Standing, months, owner_of, standings, subject_of_month
 from trimtab.flow.governance import home_governance
 from trimtab.flow.life import until_settled
-from trimtab.flow.telling import IN_FLIGHT, TRIED, arrived, deliver, said, tell_week
+from trimtab.flow.telling import IN_FLIGHT, TRIED, arrived, deliver, said, tell_unwatched, tell_week
+from trimtab.flow.unwatched import unwatched
 from trimtab.ports import Ports
 from trimtab.records import Budget, Governance, Team
 
@@ -27,15 +28,16 @@ NEAR = Decimal("0.8")
 
 
 def follow_up(key: str, ports: Ports, now: datetime) -> str:
-    """Both, for every budget; one that fails keeps no other from being looked at."""
+    """All of it, for every budget; one that fails keeps no other from being looked at."""
     governance = home_governance(ports)
     due = {budget.id: partial(_escalated, budget, governance, key, ports, now) for budget in governance.budgets if budget.escalate_to}
     notes = {team.name: partial(_noted, team, governance, key, ports, now) for team in governance.teams if _is_time(team, now)}
     escalated, refused = _each(due, ports)
     noted, failed = _each(notes, ports)
-    if refused or failed:
-        raise Upstream("; ".join((*refused, *failed)))
-    return f"{escalated} escalated, {noted} weekly notes"
+    named, unnamed = _each({"budgets that watch nothing": partial(_named, governance, key, ports, now)}, ports)
+    if refused or failed or unnamed:
+        raise Upstream("; ".join((*refused, *failed, *unnamed)))
+    return f"{escalated} escalated, {noted} weekly notes{', budgets that watch nothing were named' if named else ''}"
 
 
 def _each(steps: Mapping[str, Callable[[], str]], ports: Ports) -> tuple[int, list[str]]:
@@ -49,6 +51,12 @@ def _each(steps: Mapping[str, Callable[[], str]], ports: Ports) -> tuple[int, li
         except (BadInput, Refused) as error:
             ports.log.warning("alert.follow-up-refused", about=name, input=str(error))
     return done, failures
+
+
+def _named(governance: Governance, key: str, ports: Ports, now: datetime) -> str:
+    """Those on which nobody can rely, said before anybody does."""
+    whys = unwatched(governance.budgets, ports, now)
+    return tell_unwatched(whys, governance, key, ports, now) if whys else "all are watched"
 
 
 # ── nobody is on it ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -81,31 +89,63 @@ def _untaken(book: Book) -> list[Telling]:
 
 
 def _told(book: Book, telling: Telling, budget: Budget, governance: Governance, ports: Ports) -> str:
-    known = next(iter(telling.escalated), None)
+    """Tell the next one; where that channel says no, the default one, unless the alert itself stands there."""
+    refusals = []
+    for place in _next_places(telling, budget, ports):
+        known = next((message for message in telling.escalated if message.place == place), None)
+        if known is not None and known.state == "refused" and book.now - known.at < TRIED:
+            continue
+        try:
+            return _told_in(place, known, book, telling, budget, governance, ports)
+        except (BadInput, Refused) as error:
+            if isinstance(error, Broken):
+                raise
+            refusals.append(f"{place}: {error}")
+            telling = book.alarm.telling(telling.mark) or telling
+    if refusals:
+        raise Refused("; ".join(refusals))
+    return ""
+
+
+def _next_places(telling: Telling, budget: Budget, ports: Ports) -> tuple[str, ...]:
+    taken = {"", *(message.place for message in telling.sent if message.state == "done")}
+    return tuple(dict.fromkeys((budget.escalate_to, *({ports.settings.default_channel} - taken))))
+
+
+def _told_in(place: str, known: Sent | None, book: Book, telling: Telling, budget: Budget, governance: Governance, ports: Ports) -> str:
+    """Announce, send, record; a channel that says no is recorded and raised."""
     is_resumed = known is not None and known.state == "announced"
     if known is not None and is_resumed and known.by != book.actor and book.now - known.at < IN_FLIGHT:
         raise NotYet(f"{telling.name}: another wake is escalating this alert; again later")
-    if known is not None and known.state == "refused" and book.now - known.at < TRIED:
-        return ""
     if known is None or not is_resumed:
         nonce = book.nonce(f"{telling.mark}/escalation")
-        known = Sent(way="slack", place=budget.escalate_to, nonce=nonce, by=book.actor, at=book.now)
-        telling = replace(telling, escalated=(known,))
+        known = Sent(way="slack", place=place, nonce=nonce, by=book.actor, at=book.now)
+        telling = _with(telling, known)
         book.write("intent:escalation", f"{telling.name} to {known.place}", book.put(telling))
-    where = ", ".join(f"{message.way} {message.place}" for message in telling.sent if message.state == "done")
-    since, hours = telling.told_at or telling.at, budget.escalate_after_hours
-    note = f"{where} was told on {since:%Y-%m-%d %H:%M} UTC, and for {hours} hours nobody said that they are on it."
     alert = said(book.subject, telling, governance, ports)
-    alert = replace(alert, headline="Nobody has taken up an alert", notes=(note, *alert.notes))
+    alert = replace(alert, headline="Nobody has taken up an alert", notes=(*_why(telling, budget), *alert.notes))
     try:
         ref = deliver(known, alert, governance, ports, is_resumed=is_resumed)
     except (BadInput, Refused) as error:
         refused = replace(known, state="refused", why=str(error)[:300])
-        book.write("not-escalated", f"{known.place}: {error}", book.put(replace(telling, escalated=(refused,))))
+        book.write("not-escalated", f"{known.place}: {error}", book.put(_with(telling, refused)))
         raise
     message = arrived(known, ref)
-    book.write("escalated", f"slack {known.place} {message.ts}", book.put(replace(telling, escalated=(message,))))
+    book.write("escalated", f"slack {known.place} {message.ts}", book.put(_with(telling, message)))
     return f"told {known.place}: {telling.name}"
+
+
+def _with(telling: Telling, message: Sent) -> Telling:
+    return replace(telling, escalated=(*(known for known in telling.escalated if known.place != message.place), message))
+
+
+def _why(telling: Telling, budget: Budget) -> tuple[str, ...]:
+    """Who was told before, and which channel should have been told next and could not be."""
+    where = ", ".join(f"{message.way} {message.place}" for message in telling.sent if message.state == "done")
+    since, hours = telling.told_at or telling.at, budget.escalate_after_hours
+    note = f"{where} was told on {since:%Y-%m-%d %H:%M} UTC, and for {hours} hours nobody said that they are on it."
+    refused = (message.place for message in telling.escalated if message.state == "refused")
+    return (note, *(f"It could not be told by slack {place}: that way needs mending." for place in refused))
 
 
 # ── near a limit ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,18 +3,19 @@
 Each finding says what is there, and what to do. Nothing is written, and nobody is told anything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from trimtab.errors import BadInput, Refused, TrimtabError, Upstream
 from trimtab.flow.confirm import is_confirmed
+from trimtab.flow.facts import is_still_now
 from trimtab.flow.ground import Ground, ground_of
 from trimtab.policy.persons import missing_rules
 from trimtab.policy.scope import gate_of
 from trimtab.ports import Ports
-from trimtab.records import ApproverScope, GateRule, Governance, Person, Stage
+from trimtab.records import ApproverScope, Cluster, ClusterUid, GateRule, Governance, Person, Stage
 from trimtab.settings import Repository
 
 Color = Literal["green", "yellow", "red"]
@@ -35,11 +36,13 @@ def preflight(ports: Ports, now: datetime) -> tuple[Item, ...]:
     """Everything that is looked at, in the order in which a person would mend it."""
     stop = ports.permit.stop_reason()
     permit = Item(about="run permit", color="red" if stop else "green", detail=stop or "writing is allowed", todo=_RESUME if stop else "")
-    items = [permit, _anchor(ports), *_palette(ports)]
+    clusters = _clusters(ports)
+    items = [permit, _anchor(ports), *_palette(clusters, ports, now)]
+    names = {} if isinstance(clusters, TrimtabError) else {cluster.uid: called(cluster) for cluster in clusters}
     if not ports.settings.repositories:
         items.append(_red("repositories", "no GitOps repo is named", "name one in settings.repositories"))
     for repository in ports.settings.repositories:
-        items += _of_repo(repository, ports, now)
+        items += _of_repo(repository, names, ports, now)
     return tuple(items)
 
 
@@ -61,16 +64,40 @@ def _anchor(ports: Ports) -> Item:
     return Item(about="record", color="green", detail="its seals are anchored outside the store")
 
 
-def _palette(ports: Ports) -> Iterator[Item]:
+def called(cluster: Cluster) -> str:
+    """Its name, which people know, and its uid, which settings and rules ask for."""
+    return f"{cluster.name} ({cluster.uid})"
+
+
+def _clusters(ports: Ports) -> tuple[Cluster, ...] | TrimtabError:
     try:
-        clusters, left = ports.palette.clusters(), ports.palette.left_alone()
+        return ports.palette.clusters()
     except TrimtabError as error:
-        yield _red("Palette", str(error), "check settings.palette_url and TRIMTAB_PALETTE_API_KEY")
+        return error
+
+
+def _palette(clusters: tuple[Cluster, ...] | TrimtabError, ports: Ports, now: datetime) -> Iterator[Item]:
+    if isinstance(clusters, TrimtabError):
+        yield _red("Palette", str(clusters), "check settings.palette_url and TRIMTAB_PALETTE_API_KEY")
         return
+    left = ports.palette.left_alone()
     yield Item(about="Palette", color="green", detail=f"{len(clusters)} clusters, {len(left)} that are left alone")
+    yield from (_usage_of(cluster, ports, now) for cluster in sorted(clusters, key=lambda cluster: (cluster.name, cluster.uid)))
 
 
-def _of_repo(repository: Repository, ports: Ports, now: datetime) -> Iterator[Item]:
+def _usage_of(cluster: Cluster, ports: Ports, now: datetime) -> Item:
+    """How old what is measured there is: without it nothing is proposed, and nothing merges."""
+    about = f"cluster {called(cluster)}"
+    hour = str((ports.documents.find(f"demand/{cluster.uid}") or {}).get("hour") or "")
+    if is_still_now(hour, now):
+        return Item(about=about, color="green", detail=f"usage until {hour}")
+    detail = f"no usage since {hour}" if hour else "no usage was ever measured"
+    return _yellow(
+        about, f"{detail}: nothing is proposed there", "look at its collector, or pull from its metrics endpoint; docs/collect.md"
+    )
+
+
+def _of_repo(repository: Repository, names: Mapping[ClusterUid, str], ports: Ports, now: datetime) -> Iterator[Item]:
     try:
         ports.forge.forget()
         ground = ground_of(repository.id, ports)
@@ -82,7 +109,7 @@ def _of_repo(repository: Repository, ports: Ports, now: datetime) -> Iterator[It
         return
     yield from _gates(repository, ground, ground.governance)
     yield from _merging_alone(repository, ground, ground.governance, ports)
-    yield from _people(repository, ground.governance, ports)
+    yield from _people(repository, ground.governance, names, ports)
     yield from _channels(repository, ground.governance, ports)
     yield from _elsewhere(repository, ground.governance, ports)
     yield _windows(repository, ground.governance, now)
@@ -122,13 +149,13 @@ def _merging_alone(repository: Repository, ground: Ground, governance: Governanc
         yield Item(about=about, color="green", detail="the forge stops every wrong merge")
 
 
-def _people(repository: Repository, governance: Governance, ports: Ports) -> Iterator[Item]:
+def _people(repository: Repository, governance: Governance, names: Mapping[ClusterUid, str], ports: Ports) -> Iterator[Item]:
     about = f"{repository.id}: approvers"
     if not governance.approvers:
         yield _red(about, "nobody may approve anything", "name people in owners.yaml: approvers")
     for scope in governance.approvers:
         if not scope.groups and len(set(scope.people)) < 2:
-            detail = f"{_scope(scope)}: fewer than two people, so whatever needs two approvals is stuck"
+            detail = f"{_scope(scope, names)}: fewer than two people, so whatever needs two approvals is stuck"
             yield _yellow(about, detail, "name a second person or a group")
     unconfirmed = sorted(person.called for person in governance.people if not is_confirmed(person, repository.id, ports))
     if unconfirmed:
@@ -138,8 +165,9 @@ def _people(repository: Repository, governance: Governance, ports: Ports) -> Ite
     yield from _gone(repository, governance.people, ports)
 
 
-def _scope(scope: ApproverScope) -> str:
-    named = (scope.cluster_uid, scope.pool, scope.path)
+def _scope(scope: ApproverScope, names: Mapping[ClusterUid, str]) -> str:
+    cluster = names.get(scope.cluster_uid, scope.cluster_uid) if scope.cluster_uid else None
+    named = (cluster, scope.pool, scope.path)
     return "/".join(part for part in named if part) or "everything"
 
 

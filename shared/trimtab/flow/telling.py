@@ -1,17 +1,18 @@
-"""Tell the owner: announced in the record, sent once, recorded; where one way says no, the next one is taken.
+"""Tell the owner: announced in the record, sent once, recorded; where one way says no, or fails for hours, the next one is taken.
 
 Slack is looked through for a message whose answer was lost. A mailbox shows a message of one id once. Into Teams nobody can look, so what
 may have arrived there is not sent there again: it goes another way, which says so.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from trimtab.errors import BadInput, Broken, NotYet, Overloaded, Refused
-from trimtab.flow.alarms import WEEK, Book, Sent, Telling, Way, mark_of, subject, subject_of
+from trimtab.errors import BadInput, Broken, NotYet, Overloaded, Refused, Upstream
+from trimtab.flow.alarms import UNWATCHED, WEEK, Book, Sent, Telling, Way, mark_of, subject, subject_of
 from trimtab.flow.fixes import fixes
 from trimtab.flow.masks import mask_of_messages
 from trimtab.flow.wakeups import wake_propose
@@ -19,7 +20,7 @@ from trimtab.policy.masking import masked, masked_json
 from trimtab.ports import Mail, MessageRef, Ports, Webhooks
 from trimtab.records import BudgetNotice, Governance, Team
 from trimtab.render import alerts
-from trimtab.render.alerts import Alert, grown, largest
+from trimtab.render.alerts import Alert, Fix, grown, largest
 
 TOP = 3
 """How many causes a card names; a longer list is not read."""
@@ -28,8 +29,17 @@ IN_FLIGHT = timedelta(minutes=3)
 """How long a message that another wake announced may be on its way."""
 TRIED = timedelta(hours=20)
 """How long a way that said no is left alone."""
+GIVEN_UP = timedelta(hours=4)
+"""How long an alert waits for ways that only fail; from then on it goes the next way."""
 Place = tuple[Way, str]
 _WEEKS_TEXT = "These budgets of yours are near their limits. There is still time to act."
+_UNWATCHED_TEXT = (
+    "No cost is known of what these budgets are about, so nobody is ever told of them. Their names in owners.yaml may be wrong."
+)
+
+
+class NobodyTold(Refused):
+    """Every way said no."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +71,7 @@ def tell(notice: BudgetNotice, about: About, governance: Governance, key: str, p
         wake_propose(f"team {telling.team}" if telling.team else notice.name, about.clusters, ports, now)
     message, telling = _sent(book, telling, about.team, governance, ports)
     book.write("told", _where(message), replace(book.put(telling), parts=_most(about.parts), parts_at=now))
-    return f"told {message.place}: {said(book.subject, telling, governance, ports).text}"
+    return f"told {message.place}: {telling.name}"
 
 
 def tell_week(team: Team, lines: tuple[str, ...], governance: Governance, key: str, ports: Ports, now: datetime) -> str:
@@ -79,6 +89,20 @@ def tell_week(team: Team, lines: tuple[str, ...], governance: Governance, key: s
 
 def _week_begun(team: Team, lines: tuple[str, ...], book: Book) -> Telling:
     return Telling(mark=WEEK, name=f"budgets of {team.name}", at=book.now, team=team.name, causes=("Budgets near their limits", lines))
+
+
+def tell_unwatched(whys: Mapping[str, str], governance: Governance, key: str, ports: Ports, now: datetime) -> str:
+    """Name the budgets that watch nothing, each once a month, in the default channel: whose they are may be what is wrong."""
+    book = Book.open(ports, subject("unwatched", "", f"{now:%Y-%m}"), key, now)
+    named = {line.partition(":")[0] for known in book.alarm.tellings if known.is_told for line in known.causes[1]}
+    lines = tuple(f"{budget}: {why}" for budget, why in sorted(whys.items()) if budget not in named)
+    if not lines:
+        return "told before"
+    mark = f"{UNWATCHED}-{hashlib.sha256(repr(lines).encode()).hexdigest()[:8]}"
+    begun = Telling(mark=mark, name="budgets that watch nothing", at=now, causes=("Budgets that watch nothing", lines))
+    message, telling = _sent(book, book.alarm.telling(mark) or begun, None, governance, ports)
+    book.write("told", _where(message), book.put(telling))
+    return f"told {message.place}: {len(lines)} budgets watch nothing"
 
 
 def _where(message: Sent) -> str:
@@ -126,7 +150,7 @@ def _places(team: Team | None, ports: Ports) -> list[Place]:
 
 
 def _sent(book: Book, telling: Telling, team: Team | None, governance: Governance, ports: Ports) -> tuple[Sent, Telling]:
-    """The message that somebody has now. Raises Refused where no way is left, NotYet while another wake is at it."""
+    """The message that somebody has now. Raises NobodyTold where no way is left, NotYet while another wake is at it."""
     places = _places(team, ports)
     if not places:
         raise BadInput(f"budget {telling.name!r}: no team has this name and settings.default_channel is empty, so nobody can be told")
@@ -141,13 +165,14 @@ def _sent(book: Book, telling: Telling, team: Team | None, governance: Governanc
             book.write("intent:alert", f"{telling.name} to {way} {place}", book.put(telling))
         elif known.by != book.actor and book.now - known.at < IN_FLIGHT:
             raise NotYet(f"{telling.name}: another wake announced this alert at {known.at:%H:%M:%S}; again later")
-        message = _attempt(book, telling, known, governance, ports, is_resumed=is_resumed)
+        is_last = (way, place) == places[-1]
+        message = _attempt(book, telling, known, governance, ports, is_resumed=is_resumed, is_last=is_last)
         telling = _with(telling, message)
         if message.state == "done":
             return message, telling
         book.write("not-told", f"{way} {place}: {message.why}", book.put(telling))
     why = "; ".join(f"{message.way} {message.place}: {message.why}" for message in telling.sent)
-    raise Refused(f"budget {telling.name!r}: nobody could be told: {why}")
+    raise NobodyTold(f"budget {telling.name!r}: nobody could be told: {why}")
 
 
 def _with(telling: Telling, message: Sent) -> Telling:
@@ -155,8 +180,8 @@ def _with(telling: Telling, message: Sent) -> Telling:
     return replace(telling, sent=(*others, message))
 
 
-def _attempt(book: Book, telling: Telling, message: Sent, governance: Governance, ports: Ports, *, is_resumed: bool) -> Sent:
-    """Send it, or find that it was sent. A way that says no is an answer; one that fails is raised."""
+def _attempt(book: Book, telling: Telling, message: Sent, governance: Governance, ports: Ports, *, is_resumed: bool, is_last: bool) -> Sent:
+    """Send it, or find that it was sent. A way that says no is an answer; one that fails is raised, until there was time enough."""
     if is_resumed and message.way == "teams":
         why = "it may have arrived there already, and nobody can look; so it is told another way"
         return replace(message, state="unknown", why=why)
@@ -165,7 +190,13 @@ def _attempt(book: Book, telling: Telling, message: Sent, governance: Governance
         ref = deliver(message, alert, governance, ports, is_resumed=is_resumed)
     except Broken:
         raise
-    except Overloaded:
+    except Upstream as error:
+        if not is_last and book.now - telling.at >= GIVEN_UP:
+            ports.log.warning("alert.given-up", way=message.way, place=message.place, input=str(error))
+            # Of a way that was only busy it is known that it took nothing.
+            return replace(message, state="refused" if isinstance(error, Overloaded) else "unknown", why=f"given up: {error}"[:300])
+        if not isinstance(error, Overloaded):
+            raise
         # It was not taken: announced no longer, it is sent by the next delivery of the same wake.
         book.write("not-sent", f"{message.way} {message.place} is busy", book.put(replace(telling, sent=_without(telling, message))))
         raise
@@ -186,7 +217,7 @@ def _without(telling: Telling, message: Sent) -> tuple[Sent, ...]:
 
 def deliver(message: Sent, alert: Alert, governance: Governance, ports: Ports, *, is_resumed: bool) -> MessageRef | None:
     """One message the way it goes; where it stands in Slack, None elsewhere."""
-    mask = mask_of_messages(governance, ports)
+    mask = mask_of_messages(governance, ports, message.place if message.way == "slack" else "")
     match message.way:
         case "slack":
             found = ports.chat.find(message.place, message.nonce) if is_resumed else None
@@ -218,17 +249,30 @@ def _mail(ports: Ports) -> Mail:
 def said(subject: str, telling: Telling, governance: Governance, ports: Ports) -> Alert:
     """The alert as it is shown now: its causes as they were, what would help as it is, and who is on it."""
     team = next((team for team in governance.teams if team.name == telling.team), None)
-    unsure = [f"{message.way} {message.place}" for message in telling.sent if message.state == "unknown"]
-    helps = fixes(ports, team, telling.clusters)
+    helps, notes = fixes(ports, team, telling.clusters), (*telling.notes, *_failed(telling))
     if telling.notice is None:
-        return Alert(headline=telling.causes[0], text=_WEEKS_TEXT, drivers_title=telling.causes[0], drivers=telling.causes[1], fixes=helps)
+        return _note(telling, helps, notes)
     return alerts.alert(
         telling.notice,
         wording=ports.wording,
         drivers=telling.causes,
         fixes=helps,
-        notes=(*telling.notes, *(f"It may also have arrived by {place}." for place in unsure)),
+        notes=notes,
         is_masked=governance.access.mask != "none",
         button=f"{subject} {telling.mark}",
         status=f"{telling.on_it} is on it since {telling.on_it_at:%Y-%m-%d %H:%M} UTC." if telling.on_it and telling.on_it_at else "",
     )
+
+
+def _note(telling: Telling, helps: tuple[Fix, ...], notes: tuple[str, ...]) -> Alert:
+    """About several budgets; what nobody knows the cost of, no proposal lowers."""
+    title, lines = telling.causes
+    is_unwatched = telling.mark.startswith(UNWATCHED)
+    text = _UNWATCHED_TEXT if is_unwatched else _WEEKS_TEXT
+    return Alert(headline=title, text=text, drivers_title=title, drivers=lines, fixes=None if is_unwatched else helps, notes=notes)
+
+
+def _failed(telling: Telling) -> tuple[str, ...]:
+    """Which ways failed before this one: whoever reads it may be able to mend them. Why, in others' words, stands in the record alone."""
+    words = {"refused": "It could not be told by {}: that way needs mending.", "unknown": "It may also have arrived by {}."}
+    return tuple(words[message.state].format(f"{message.way} {message.place}") for message in telling.sent if message.state in words)

@@ -15,7 +15,8 @@ from trimtab.errors import BadInput, Refused, Upstream
 from trimtab.flow.bills import Bills
 from trimtab.flow.codec import dump, load
 from trimtab.flow.life import Intent, Life, Moved
-from trimtab.policy.masking import Mask, mask_of, masked
+from trimtab.flow.masks import mask_of_messages
+from trimtab.policy.masking import Mask, masked
 from trimtab.ports import Ports, Tickets
 from trimtab.records import Cluster, Entry, Finding, Governance, TicketRules
 from trimtab.render.text import shown
@@ -63,6 +64,7 @@ def keep_tickets(
     if others := sorted({worth(finding).currency for finding in findings} - {governance.currency}):
         ports.log.warning("tickets.other-currency", wanted=governance.currency, input=", ".join(others))
     opened = failures = 0
+    mask = mask_of_messages(governance, ports)
     urls = {part.finding.subject: life.pull_request.url for life in known if life.pull_request for part in life.planned().parts}
     for wish in _wishes(findings, clusters, ports):
         why = _reason(wish, rules, governance.currency)
@@ -70,9 +72,9 @@ def keep_tickets(
             break
         if not why:
             continue
-        text = _text(wish, why, urls.get(wish.finding.subject, ""), governance)
+        text = masked(_text(wish, why, urls.get(wish.finding.subject, "")), mask)
         try:
-            opened += _settle(wish, rules, text, governance, tickets, ports, now)
+            opened += _settle(wish, rules, text, mask, tickets, ports, now)
         except (BadInput, Refused, Upstream, Moved) as error:
             failures += isinstance(error, Upstream)
             ports.log.warning("ticket.refused", cluster=wish.cluster.uid, input=str(error))
@@ -100,7 +102,7 @@ def _reason(wish: Wish, rules: TicketRules, currency: str) -> str:
     return "No team is known to answer for this pool." if rules.without_owner and wish.owners == () else ""
 
 
-def _settle(wish: Wish, rules: TicketRules, text: str, governance: Governance, tickets: Tickets, ports: Ports, now: datetime) -> int:
+def _settle(wish: Wish, rules: TicketRules, text: str, mask: Mask, tickets: Tickets, ports: Ports, now: datetime) -> int:
     """Announce, open once, record; 1 where a ticket was opened now."""
     stream = STREAMS + _hash(f"{wish.finding.subject}|{wish.finding.rule}")[:24]
     head = ports.ledger.head(stream)
@@ -119,7 +121,7 @@ def _settle(wish: Wish, rules: TicketRules, text: str, governance: Governance, t
     if found is None and is_announced:
         # Sent again now, it may not show for minutes from now; and of two that resume it, one sends it.
         head = _write(stream, head, "intent:ticket", mark, announced, ports, now)
-    ticket = found or tickets.open(mark, project=rules.project, title=masked(_title(wish), _mask(governance)), text=text)
+    ticket = found or tickets.open(mark, project=rules.project, title=masked(_title(wish), mask), text=text)
     _write(stream, head, "ticket", ticket.url, Book(fingerprint=wanted, key=ticket.key, url=ticket.url), ports, now)
     return 0 if found else 1
 
@@ -136,7 +138,7 @@ def _title(wish: Wish) -> str:
     return f"{shown(wish.cluster.name)}/{shown(wish.finding.subject.pool)}: {changes or wish.finding.rule}"
 
 
-def _text(wish: Wish, why: str, url: str, governance: Governance) -> str:
+def _text(wish: Wish, why: str, url: str) -> str:
     finding, evidence = wish.finding, wish.finding.evidence
     basis = "" if finding.saving_effective else " at list price"
     unit = shown(evidence.unit, 20)
@@ -148,11 +150,7 @@ def _text(wish: Wish, why: str, url: str, governance: Governance) -> str:
         f"Cluster {shown(wish.cluster.name)} ({wish.cluster.uid}), project {shown(wish.cluster.project)}.",
         f"Pull request: {url}" if url else "There is no pull request for it yet.",
     )
-    return masked("\n".join(line for line in lines if line), _mask(governance))
-
-
-def _mask(governance: Governance) -> Mask:
-    return mask_of(governance.access, is_public=False)
+    return "\n".join(line for line in lines if line)
 
 
 def _hash(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from trimtab.analysis.quota_demand import matching
+from trimtab.analysis.namespaces import matching
 from trimtab.errors import BadInput, Refused, Upstream
 from trimtab.flow.life import Journal, Life
 from trimtab.flow.live import live_quota, quota_waits
@@ -16,7 +16,7 @@ from trimtab.ports import Metrics, Ports
 from trimtab.records import Cluster, ClusterUid, Json, MetricSeries, Proposal, Slo, WatchRules
 from trimtab.savings.health import SLO, Health, Values, Watched, compare, health_of, lasting, palette_trouble
 from trimtab.settings import MetricsEndpoint
-from trimtab.sources.health_queries import QUERIES, SCRAPED, breaches, counts, slo_question
+from trimtab.sources.health_queries import QUERIES, REACHES_BACK, SCRAPED, breaches, counts, slo_question
 from trimtab.sources.metric_points import STEP, ByStep, largest
 from trimtab.sources.promql import Query, promql
 
@@ -76,7 +76,7 @@ def _by_metrics(journal: Journal, endpoint: MetricsEndpoint, cluster: Cluster | 
         before = _before(journal, asking, applied, rules)
         if end < start:
             return Watched(is_new=True)
-        watched = compare(before, asking.signals((start, end)), rules.failures)
+        watched = compare(before, _settled(asking.signals((start, end)), start, applied + SETTLES), rules.failures)
     except (BadInput, Refused, Upstream) as error:
         return Watched(unknown=(f"the cluster's metrics could not be read: {error}",))
     if not watched.unknown:
@@ -93,6 +93,15 @@ def _before(journal: Journal, asking: "Asking", applied: datetime, rules: WatchR
         known = tuple((name, value) for name, value in seen.items() if value is not None)
         journal.note("before", ", ".join(f"{name} {value:g}" for name, value in known) or "nothing was measured", signals_before=known)
     return dict(journal.life.signals_before or ())
+
+
+def _settled(signals: Mapping[str, Values], start: datetime, settled: datetime) -> dict[str, Values]:
+    """Without the looks whose numbers still tell of the time that does not count: for these it is not measured yet."""
+    found = dict(signals)
+    for name, seconds in REACHES_BACK.items():
+        early = len([step for step in range(len(found[name])) if start + timedelta(seconds=step * STEP - seconds) < settled])
+        found[name] = (*(None,) * early, *found[name][early:])
+    return found
 
 
 def keep_look(life: Life, ports: Ports, now: datetime) -> None:

@@ -42,7 +42,8 @@ class Alert:
     """The notice as it came, where it could not be read in full."""
     drivers_title: str = ""
     drivers: tuple[str, ...] = ()
-    fixes: tuple[Fix, ...] = ()
+    fixes: tuple[Fix, ...] | None = ()
+    """None = nothing that is proposed has to do with it."""
     notes: tuple[str, ...] = ()
     """What else must be known: what the budget does not count, what was asked for by itself."""
     context: str = ""
@@ -131,7 +132,7 @@ def slack_blocks(said: Alert) -> list[Json]:
         paragraphs(said.text),
         *([paragraphs(f"In its own words: {shown(said.own_words, 600)}")] if said.own_words else []),
         *(_section(said.drivers_title, said.drivers, NO_COST) if said.drivers_title else []),
-        *_fixes(said.fixes),
+        *(_fixes(said.fixes) if said.fixes is not None else []),
         *bullets(said.notes),
         *([paragraphs(said.status)] if said.status else []),
         *([_button(said.button)] if said.button and not said.status else []),
@@ -165,12 +166,12 @@ def _button(value: str) -> Json:
 # ── e-mail ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def mail(said: Alert) -> tuple[str, str]:
     """Subject, and plain text of one fact a line."""
-    fixes = [f"{shown(fix.text, 400)} {fix.url}".rstrip() if _is_web(fix.url) else shown(fix.text, 400) for fix in said.fixes]
+    fixes = [f"{shown(fix.text, 400)} {fix.url}".rstrip() if _is_web(fix.url) else shown(fix.text, 400) for fix in said.fixes or ()]
     parts = [
         said.text,
         f"In its own words: {shown(said.own_words, 600)}" if said.own_words else "",
         _paragraph(said.drivers_title, _few(said.drivers), NO_COST),
-        _paragraph("What would lower it", fixes, NO_FIX),
+        _paragraph("What would lower it" if said.fixes is not None else "", fixes, NO_FIX),
         "\n".join(_few(said.notes)),
         said.context,
     ]
@@ -189,12 +190,12 @@ def adaptive_card(said: Alert) -> Json:
         _runs(said.text),
         *([_runs(f"In its own words: {shown(said.own_words, 600)}")] if said.own_words else []),
         *_card_section(said.drivers_title, said.drivers, NO_COST),
-        *_card_section("What would lower it", [shown(fix.text, 400) for fix in said.fixes], NO_FIX),
+        *_card_section("What would lower it" if said.fixes is not None else "", [shown(fix.text, 400) for fix in said.fixes or ()], NO_FIX),
         *(_runs(line) for line in _few(said.notes)),
         _runs(said.context, size="small"),
     ]
     opens: list[Json] = [
-        {"type": "Action.OpenUrl", "title": _cut(shown(fix.text), 80), "url": fix.url} for fix in said.fixes if _is_web(fix.url)
+        {"type": "Action.OpenUrl", "title": _cut(shown(fix.text), 80), "url": fix.url} for fix in said.fixes or () if _is_web(fix.url)
     ]
     return {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 SIGNALS: Mapping[str, str] = {
     "pending-pods": "pods without a place for over two minutes",
-    "oom-kills": "containers that were killed for memory and started again",
+    "oom-kills": "containers killed for memory within a quarter of an hour, in namespaces with more than one",
     "evictions": "evicted pods",
     "at-maximum": "autoscalers of workloads at their maximum",
     "quota-denials": "deployments whose pods are not let in, as by a quota",

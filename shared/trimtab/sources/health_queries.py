@@ -23,9 +23,10 @@ QUERIES: Mapping[str, Query] = {
         f"{_COUNT} (max by ({_POD}) (kube_pod_status_unschedulable{{}}) > 0 "
         f"and max by ({_POD}) (kube_pod_status_unschedulable{{}} offset 2m) > 0)"
     ),
+    # A single kill is seen by every look of its quarter of an hour, and is nothing: no day is long enough to say how often that happens.
     "oom-kills": Query(
-        f'{_COUNT} (max by ({_CONTAINER}) (kube_pod_container_status_last_terminated_reason{{reason="OOMKilled"}}) > 0 '
-        f"and max by ({_CONTAINER}) (changes(kube_pod_container_status_restarts_total{{}}[10m])) > 0)"
+        f"sum by ({_SPACE}) (max by ({_CONTAINER}) (changes(kube_pod_container_status_restarts_total{{}}[15m])) "
+        f'and max by ({_CONTAINER}) (kube_pod_container_status_last_terminated_reason{{reason="OOMKilled"}}) > 0) > 1'
     ),
     "evictions": Query(f'{_COUNT} (max by ({_POD}) (kube_pod_status_reason{{reason="Evicted"}}) > 0)'),
     "at-maximum": Query(
@@ -36,6 +37,10 @@ QUERIES: Mapping[str, Query] = {
         f'{_COUNT} (max by ({_SPACE}, deployment) (kube_deployment_status_condition{{condition="ReplicaFailure", status="true"}}) > 0)'
     ),
 }
+
+
+REACHES_BACK: Mapping[str, int] = {"oom-kills": 900}
+"""Seconds before a look that its number tells of, where that is more than the look itself."""
 
 
 def slo_question(slo: Slo, pool: str, matchers: Mapping[str, str]) -> str:

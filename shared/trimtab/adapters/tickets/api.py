@@ -1,8 +1,9 @@
 """How a ticket system is asked: one host, one identity, every refusal in one line; nothing is sent twice."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -13,6 +14,14 @@ from trimtab.settings import TicketSystem
 ASKED_WRONG = (400, 405, 410, 422)
 """No retry makes these better."""
 DENIED = (401, 403)
+REST_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Rest:
+    """A system that does not answer is left alone for a minute: a run that asks for fifty proposals would else wait for it fifty times."""
+
+    until: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,8 @@ class TicketApi:
     headers: Mapping[str, str]
     auth: httpx.BasicAuth | None
     client: httpx.Client
+    rest: Rest = field(default_factory=Rest)
+    clock: Callable[[], float] = time.monotonic
 
     @classmethod
     def of(cls, system: TicketSystem, token: str, client: httpx.Client) -> "TicketApi":
@@ -37,9 +48,15 @@ class TicketApi:
         self, method: str, path: str, *, body: Mapping[str, object] | None = None, params: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         """The answer's JSON object. Raises Upstream where a later try may succeed, Refused or BadInput where none will."""
-        answer = self.client.request(
-            method, self.url + path, headers=dict(self.headers), auth=self.auth, json=body, params=dict(params or {})
-        )
+        if self.clock() < self.rest.until:
+            raise Upstream(f"{self.name}: it did not answer a moment ago; again in a minute")
+        try:
+            answer = self.client.request(
+                method, self.url + path, headers=dict(self.headers), auth=self.auth, json=body, params=dict(params or {})
+            )
+        except Upstream:
+            self.rest.until = self.clock() + REST_SECONDS
+            raise
         place = f"{self.name}: {path}: HTTP {answer.status_code}"
         if answer.status_code in DENIED:
             raise Upstream(f"{place}: the account may not; check TRIMTAB_TICKET_TOKEN and its rights")
