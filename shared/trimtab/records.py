@@ -573,6 +573,8 @@ class Undoing:
     """It was rolled back once already."""
     reason: str
     """What regressed, in one sentence."""
+    change_request: ChangeRequest | None = None
+    """The approved one that the forward change was merged with, as it is now; None = there was none, or it was not read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1102,6 +1104,11 @@ class Reconciliation:
     def difference(self) -> Decimal:
         """Parts minus bill; anything but zero is a bug and closes nothing."""
         return self.allocated + self.idle + self.unallocated + self.not_kubernetes - self.billed
+
+    @property
+    def unallocated_share(self) -> Decimal | None:
+        """Of what was billed, 0 to 1; None = nothing was, or more came back than was paid."""
+        return self.unallocated / self.billed if self.billed > 0 else None
 
 
 # ── Outlook ──────────────────────────────────────────────────────────────────────────────────────────────────────────

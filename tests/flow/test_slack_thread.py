@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.flow.flow_world import FREEZE, ONE, PATH, TWO, YAML, World, make_world, shrink
-from tests.judgement import OWNERS, POLICY
+from tests.judgement import OWNERS, POLICY, UID
 from trimtab.adapters.localforge import LocalForge, Rules, human_commit, human_merge, protect
 from trimtab.adapters.memory import MemoryChat, Message
 from trimtab.errors import Upstream
+from trimtab.flow.freezes import freeze_rule, lift
 from trimtab.lifecycle import State
 from trimtab.records import FieldChange, Finding
 
@@ -477,6 +478,21 @@ def test_status_says_what_waits_what_is_frozen_and_what_was_merged_today(tmp_pat
     assert told.startswith("Running. 1 proposal waits, 1 freeze is in force, and none was merged today.")
     assert "Shrink dev-east/batch from 6 to 5 nodes: awaiting-approval since 2026-11-18" in blocks
     assert "gitops: sale, until 2026-11-2" in blocks
+
+
+def test_status_says_what_is_frozen_after_a_rollback_and_how_it_is_lifted(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    freeze_rule(UID, "idle-nodes", "rollback-1", "pods waited", world.ports, world.now)
+    frozen = typed(world, "status")
+    blocks = json.dumps(world.chat.messages[-1].blocks)
+    world.later(minutes=1)
+    lift(UID, "idle-nodes", "platform-owner", "looked at", world.ports, world.now)
+    lifted = typed(world, "status")
+
+    assert "1 freeze is in force" in frozen
+    assert "idle-nodes proposes nothing since 2026-11-18, until somebody types " in blocks
+    assert "/trimtab lift dev-east/idle-nodes REASON: pods waited" in blocks
+    assert "no freeze is in force" in lifted
 
 
 def test_status_after_a_merge_names_it(tmp_path: Path) -> None:

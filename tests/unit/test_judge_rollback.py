@@ -243,11 +243,56 @@ def test_a_higher_number_of_rollbacks_a_day_counts_after_a_day() -> None:
     assert not judge(rollback(rollbacks_today=4), more, NOW, [before]).may_merge
 
 
-def test_a_tenant_that_asks_for_change_requests_asks_for_one_here_too() -> None:
-    rules = replace(governance(), asks_change_requests=True)
+REQUESTED = ChangeRequest(number="CHG1", state="implement", approval="approved")
+ASKING = replace(governance(), asks_change_requests=True)
 
-    assert not judged(rollback(), rules).may_merge
-    assert judged(rollback(change_request=ChangeRequest(number="CHG1", state="implement", approval="approved")), rules).may_merge
+
+@pytest.mark.security(20)
+def test_a_tenant_that_asks_for_change_requests_asks_for_one_where_the_change_had_none() -> None:
+    verdict = judged(rollback(), ASKING)
+
+    assert [line.rule for line in verdict.reasons] == ["change-request"]
+    assert line_of(verdict, "change-request").saw == "none found, nor one that stands and that the change it undoes was merged with"
+    assert judged(rollback(change_request=REQUESTED), ASKING).may_merge
+
+
+@pytest.mark.security(20)
+@pytest.mark.parametrize("state", ["implement", "review", "closed"])
+def test_the_change_request_of_a_change_covers_the_backout_that_was_agreed_on_with_it(state: str) -> None:
+    """Whoever approved it approved its backout plan; a change is often closed by the time that it gets worse."""
+    verdict = judged(rollback(undoes=undoing(change_request=replace(REQUESTED, state=state))), ASKING)
+
+    assert verdict.may_merge
+    assert "CHG1 of the change that it undoes is approved" in line_of(verdict, "change-request").saw
+
+
+NOT_COVERED: list[tuple[str, Facts]] = [
+    ("CHG1 is canceled, approved", rollback(undoes=undoing(change_request=replace(REQUESTED, state="canceled")))),
+    ("CHG1 is in no known state, approved", rollback(undoes=undoing(change_request=replace(REQUESTED, state="")))),
+    ("CHG1 is implement, rejected", rollback(undoes=undoing(change_request=replace(REQUESTED, approval="rejected")))),
+    ("CHG1 is implement, approval unknown", rollback(undoes=undoing(change_request=replace(REQUESTED, approval="")))),
+    ("CHG1 is implement, approved", rollback(undoes=undoing(approvals=(), change_request=REQUESTED))),
+    ("CHG2 is new, requested", rollback(
+        undoes=undoing(change_request=REQUESTED), change_request=ChangeRequest(number="CHG2", state="new", approval="requested"))),
+    ("not read", rollback(undoes=undoing(change_request=REQUESTED), is_change_request_unread=True)),
+]  # fmt: skip
+
+
+@pytest.mark.security(20)
+@pytest.mark.parametrize(("saw", "whole"), NOT_COVERED, ids=[saw for saw, _ in NOT_COVERED])
+def test_a_backout_waits_for_a_change_request_of_its_own_where_nothing_approved_covers_it(saw: str, whole: Facts) -> None:
+    """Also where nobody agreed to it in advance, and where one of its own says no."""
+    verdict = judged(whole, ASKING)
+
+    assert not verdict.may_merge
+    assert not line_of(verdict, "change-request").held
+    assert saw in line_of(verdict, "change-request").saw
+
+
+def test_the_change_request_of_a_change_covers_nothing_that_takes_something_away() -> None:
+    lower = undoing(rollback=(("count", "4"),), approvals=(agreed(restores=(("count", "4"),)),), change_request=REQUESTED)
+
+    assert not line_of(judged(rollback(4, undoes=lower), ASKING), "change-request").held
 
 
 # ── several at once ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,15 @@ from trimtab.errors import Refused
 from trimtab.ports import MessageRef, Ports
 from trimtab.records import Json
 
+_STRANGERS = {"guest": "a guest's", "external": "of another workspace", "bot": "a bot's", "gone": "deactivated"}
+"""Whoever asks from such an account is answered and heard no further, whatever owners.yaml says."""
+
+
+def stranger(user: str, ports: Ports) -> str:
+    """What is wrong with an account in Slack, to be told to its holder; "" = nothing that Slack says."""
+    word = _STRANGERS.get(ports.chat.account(user) or "")
+    return f"Your Slack account is {word}" if word else ""
+
 
 def is_answered(key: str, user: str, place: tuple[str, MessageRef | None], ports: Ports) -> bool:
     """True where this request's answer stands in its place or, where that cannot be read, among what only the person reads."""

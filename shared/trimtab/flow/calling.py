@@ -4,6 +4,7 @@ import hashlib
 
 from trimtab.errors import Broken, Refused
 from trimtab.flow.life import Journal
+from trimtab.flow.masks import masked_in_channel
 from trimtab.flow.notes import say_once
 from trimtab.ports import Ports
 from trimtab.records import Json
@@ -35,6 +36,7 @@ def was_said(journal: Journal, kind: str) -> bool:
 def _tell_channel(journal: Journal, kind: str, text: str, ports: Ports) -> None:
     """Slack that says no keeps the rest from nothing: the comment and the record say it too."""
     channel = ports.settings.default_channel
+    text = masked_in_channel(journal.life.planned().place.repo, channel, text, ports)
     nonce = hashlib.sha256(f"{journal.stream}/{journal.life.generation}/{journal.life.merged_at}/{kind}".encode()).hexdigest()[:20]
     section: Json = {"type": "section", "text": {"type": "plain_text", "text": text[:3000]}}
     try:

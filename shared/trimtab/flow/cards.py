@@ -62,7 +62,8 @@ def _asked(call: Callable[[], Answer]) -> Answer:
 # ── the card ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _keep_card(journal: Journal, ports: Ports, ground: Ground | None) -> None:
     plain, text = card_of(journal, ports)
-    blocks = masked_json(plain, mask_of_messages(_governance(journal, ports, ground), ports))
+    where = journal.life.card.channel if journal.life.card else channel_of(journal, ports, ground)
+    blocks = masked_json(plain, mask_of_messages(_governance(journal, ports, ground), ports, where))
     digest = _digest(blocks, text)
     _bring_up_to_date(journal, ports, blocks, text)
     card = journal.life.card or _posted(journal, ports, blocks, text, ground)
@@ -216,8 +217,10 @@ def _digest(blocks: Sequence[Json], text: str) -> str:
 def _tell_news(journal: Journal, ports: Ports, ground: Ground | None) -> None:
     """Everything that the thread has not heard, in order, each once: what was sent and not recorded is found by its nonce."""
     card = journal.life.card
-    mask = mask_of_messages(_governance(journal, ports, ground), ports) if card is not None and journal.life.news else Mask()
-    while card is not None and journal.life.news:
+    if card is None or not journal.life.news:
+        return
+    mask = mask_of_messages(_governance(journal, ports, ground), ports, card.channel)
+    while journal.life.news:
         news, *later = journal.life.news
         try:
             _tell_one(news, MessageRef(card.channel, card.ts), ports, mask)
@@ -254,7 +257,7 @@ def retire(journal: Journal, ports: Ports) -> tuple[Retired, ...]:
 def _end_retired(journal: Journal, ports: Ports, ground: Ground | None) -> None:
     while journal.life.retired:
         old, *others = journal.life.retired
-        _end(old, ports, mask_of_messages(_governance(journal, ports, ground), ports))
+        _end(old, ports, mask_of_messages(_governance(journal, ports, ground), ports, old.card.channel))
         journal.note("card-ended", f"card {old.card.ts} in {old.card.channel}", retired=tuple(others))
 
 

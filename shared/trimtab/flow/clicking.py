@@ -9,7 +9,7 @@ from datetime import datetime
 
 from trimtab.errors import BadInput, Broken, Refused
 from trimtab.flow.acknowledge import acknowledge
-from trimtab.flow.answers import answer, is_answered
+from trimtab.flow.answers import answer, is_answered, stranger
 from trimtab.flow.approvals import person_of
 from trimtab.flow.commands import commanded
 from trimtab.flow.deciding import Decision, decide
@@ -27,8 +27,6 @@ from trimtab.sources.clicks import Command
 
 _ON_ITS_CARD = ("approve", "adjust")
 """What counts only from the proposal's own live card, which shows all of it."""
-_STRANGERS = {"guest": "a guest's", "external": "of another workspace", "bot": "a bot's", "gone": "deactivated"}
-"""Whose clicks are answered and heard no further, whatever owners.yaml says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +58,9 @@ def _say(reply: _Reply, click: Click, key: str, ports: Ports) -> None:
 
 
 def _heard(click: Click, at: datetime, key: str, ports: Ports, now: datetime) -> _Reply:
-    stranger = _STRANGERS.get(ports.chat.account(click.user) or "")
-    if stranger:
-        return _Reply(f"Your Slack account is {stranger}, so your click decides nothing.")
+    problem = stranger(click.user, ports)
+    if problem:
+        return _Reply(f"{problem}, so your click decides nothing.")
     if click.action == "acknowledge":
         return _Reply(acknowledge(click, key, ports, now))
     journal = Journal.open(ports, click.proposal, "merge", now)
@@ -75,15 +73,15 @@ def _heard(click: Click, at: datetime, key: str, ports: Ports, now: datetime) ->
     if person is None:
         return _Reply("You are not listed in owners.yaml, so your click decides nothing.")
     if click.action == "evidence":
-        return _masked(_evidence(journal.life.planned(), judged, ports), judged, ports)
+        return _masked(_evidence(journal.life.planned(), judged, ports), click.channel, judged, ports)
     if click.action in _ON_ITS_CARD and not _is_its_card(click, journal.life):
         return _Reply(f"This is not the card of {journal.life.planned().id}, so nothing was decided. {_where(journal.life)}")
-    return _masked(_Reply(_decided(click, person, at, key, ports, now)), judged, ports)
+    return _masked(_Reply(_decided(click, person, at, key, ports, now)), click.channel, judged, ports)
 
 
-def _masked(reply: _Reply, judged: Judged, ports: Ports) -> _Reply:
-    """The answer with amounts as the rules let messages show them."""
-    mask = mask_of_messages(judged.governance, ports)
+def _masked(reply: _Reply, channel: str, judged: Judged, ports: Ports) -> _Reply:
+    """The answer with amounts as the rules let messages show them there."""
+    mask = mask_of_messages(judged.governance, ports, channel)
     return _Reply(masked(reply.text, mask), masked_json(reply.blocks, mask))
 
 

@@ -1,4 +1,7 @@
-"""`/trimtab status|stop|confirm|help`: how things stand, in sentences. Anybody who is listed may stop; nobody starts again from Slack."""
+"""`/trimtab status|stop|rollback|lift|confirm|help`: how things stand, in sentences, and what somebody may ask for.
+
+Anybody who is listed may stop; nobody starts again from Slack.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -7,8 +10,10 @@ from typing import Literal
 from trimtab.errors import BadInput, Broken
 from trimtab.flow.answers import answer, is_answered
 from trimtab.flow.confirm import asked, everybody
+from trimtab.flow.freezes import every_freeze
 from trimtab.flow.governance import home_governance, read_governance
 from trimtab.flow.life import Life, lives
+from trimtab.flow.take_back import Wish, taken_back
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
 from trimtab.records import Cluster, ClusterUid, Governance, Json, Person
@@ -21,6 +26,8 @@ _WAITS = (State.OPEN, State.AWAITING, State.APPROVED, State.MERGING, State.EXPIR
 HELP = (
     "/trimtab status: what waits, what is frozen, and what was merged today. "
     "/trimtab stop <why>: nothing opens or merges any more, until an operator resumes it. "
+    "/trimtab rollback PROPOSAL REASON: undo what was merged, by a pull request that gives back what was there before. "
+    "/trimtab lift CLUSTER/RULE REASON: let a rule propose again that was frozen by a rollback. "
     "/trimtab confirm: a code with which you show that your account on the forge is yours. "
     "Approve, reject and snooze with the buttons of a card."
 )
@@ -31,16 +38,20 @@ Said = tuple[list[Json], str]
 
 def commanded(command: Command, at: datetime, key: str, ports: Ports, now: datetime) -> str:
     """One command from its inbox item, given at `at`; what its sender was told."""
-    person = _person_of(command.user, ports) if command.name in ("status", "stop") else None
+    person = _person_of(command.user, ports) if command.name not in ("confirm", "help") else None
     if person and command.name == "stop":
         # Before anything is asked of Slack, which may be what does not work.
         _stop_once(person, command.reason, at, ports)
     if is_answered(key, command.user, (command.channel, None), ports):
         return "answered before"
-    if command.name == "confirm":
-        said = _only(asked(command.user, key, ports, now))
-    else:
-        said = _COMMANDS[command.name](command, person, ports, now)
+    match command.name:
+        case "confirm":
+            said = _only(asked(command.user, key, ports, now))
+        case "rollback" | "lift":
+            wish = Wish(command=command, key=key, at=at)
+            said = _only(taken_back(wish, ports, now) if person else f"{_unlisted(ports)}, so nothing was done.")
+        case "status" | "stop" | "help" as name:
+            said = _COMMANDS[name](command, person, ports, now)
     answer(key, command.user, (command.channel, None), said, ports)
     return said[1]
 
@@ -86,7 +97,7 @@ def _status(_command: Command, person: Person | None, ports: Ports, now: datetim
         Standings(
             running=_running(ports),
             waits=tuple(_line(life, clusters, _since(life)) for life in known if life.state in _WAITS),
-            frozen=_frozen(ports, now),
+            frozen=(*_frozen(ports, now), *_rolled_back(clusters, ports)),
             merged=tuple(_line(life, clusters, f"merged at {life.merged_at:%H:%M} UTC") for life in known if _is_of_today(life, now)),
         ),
         now,
@@ -140,6 +151,16 @@ def _frozen_in(repo: str, ports: Ports, now: datetime) -> tuple[str, ...]:
         return (f"{repo}: its rules cannot be read, so nothing opens or merges there",)
     active = (freeze for freeze in governance.freezes if freeze.start <= now < freeze.end)
     return tuple(f"{repo}: {freeze.name}, until {freeze.end:%Y-%m-%d %H:%M} UTC" for freeze in active)
+
+
+def _rolled_back(clusters: Mapping[ClusterUid, Cluster], ports: Ports) -> tuple[str, ...]:
+    """The rules that propose nothing on a cluster until somebody lets them again, and how."""
+    found = [(clusters[uid].name if uid in clusters else uid, each) for uid, frozen in every_freeze(ports).items() for each in frozen]
+    return tuple(
+        f"{cluster}: {each.rule} proposes nothing since {each.since:%Y-%m-%d}, until somebody types "
+        f"/trimtab lift {cluster}/{each.rule} REASON: {each.reason}"
+        for cluster, each in sorted(found, key=lambda pair: (pair[0], pair[1].rule))
+    )
 
 
 def _only(text: str) -> Said:

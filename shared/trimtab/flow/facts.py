@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from trimtab.changes import Files, Step, declared_pool, declared_values, git_blob, layout_of, plan_edits
-from trimtab.errors import BadInput, NotYet, Refused
+from trimtab.errors import BadInput, NotYet, Refused, Upstream
 from trimtab.flow.freezes import frozen_rule
 from trimtab.flow.ground import Ground
 from trimtab.flow.health_alerts import open_alerts
@@ -56,6 +56,12 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
     voices = _voices(ground, now)
     planned_by = _planned_by(proposal.place.path, voices)
     together = max(0, len(proposal.members) - 1)
+    request, is_unread = _change_request(proposal.id, voices, ports)
+    undoes = undoing_of(proposal, governance, ports)
+    if undoes is not None and undoes.change_request is not None:
+        is_asked = request is None and not is_unread
+        its, is_unread = _still(undoes.proposal, undoes.change_request, voices, ports) if is_asked else (None, is_unread)
+        undoes = replace(undoes, change_request=its)
     whole = Facts(
         proposal=proposal.id,
         finding=proposal.finding,
@@ -89,8 +95,9 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
         is_plan_author_known=bool(planned_by) and all(any(layout.plan_author for layout in layouts) for layouts in planned_by),
         instance_gpus=_gpus(ports, cluster, proposal.finding.instance_type),
         requested_by=proposal.requested_by,
-        change_request=_change_request(proposal, voices, ports),
-        undoes=undoing_of(proposal, governance, ports),
+        change_request=request,
+        is_change_request_unread=is_unread,
+        undoes=undoes,
         rollbacks_today=rolled_back_on(others, now.date()),
         burning=tuple(dict.fromkeys(name for voice in voices for name in burning(cluster, voice, ports, now))),
     )
@@ -136,11 +143,27 @@ def _planned_by(path: str, voices: tuple[Governance, ...]) -> list[tuple[Layout,
     return found
 
 
-def _change_request(proposal: Proposal, voices: tuple[Governance, ...], ports: Ports) -> ChangeRequest | None:
-    """The tenant's change request for this proposal, where rules ask for one; None = there is none, or nobody to ask."""
+def _change_request(proposal: ProposalId, voices: tuple[Governance, ...], ports: Ports) -> tuple[ChangeRequest | None, bool]:
+    """(the tenant's change request for this proposal, where rules ask for one; whether it could not be read).
+
+    None = there is none, or nobody to ask. A system that does not answer lets this proposal wait, and keeps nothing else from going on.
+    """
     if not any(rules.asks_change_requests for rules in voices) or ports.tickets is None:
-        return None
-    return ports.tickets.change_request(proposal.id)
+        return None, False
+    try:
+        return ports.tickets.change_request(proposal), False
+    except (BadInput, Refused, Upstream) as error:
+        ports.log.warning("change-request.unread", proposal=proposal, input=str(error))
+        return None, True
+
+
+def _still(proposal: ProposalId, was: ChangeRequest, voices: tuple[Governance, ...], ports: Ports) -> tuple[ChangeRequest | None, bool]:
+    """(the change request that a proposal was merged with, as it is now; whether it could not be read).
+
+    A newer one that names the same proposal is about something else: whoever approved it weighed another change.
+    """
+    found, is_unread = _change_request(proposal, voices, ports)
+    return found if found and found.number == was.number else None, is_unread
 
 
 _ON_FORGE = (State.PLANNED, State.OPEN, State.AWAITING, State.APPROVED, State.MERGING, State.EXPIRED, State.HUMAN_OWNED)
@@ -162,7 +185,8 @@ def _merged_by_itself(life: Life, day: date) -> bool:
     )
 
 
-def _is_still_now(hour: str, now: datetime) -> bool:
+def is_still_now(hour: str, now: datetime) -> bool:
+    """True where a measured hour is young enough to say something of now."""
     try:
         measured = datetime.fromisoformat(hour)
     except ValueError:
@@ -200,7 +224,7 @@ def _quota_demand_now(ports: Ports, proposal: Proposal, now: datetime) -> tuple[
 def _demand_document(ports: Ports, uid: ClusterUid, now: datetime) -> Json | None:
     """What is wanted on a cluster now; None where nobody measured it, or long ago."""
     document = ports.documents.find(f"demand/{uid}")
-    return document if document and _is_still_now(str(document.get("hour")), now) else None
+    return document if document and is_still_now(str(document.get("hour")), now) else None
 
 
 def capacity_after(evidence: Evidence) -> float:

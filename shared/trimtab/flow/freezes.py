@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from trimtab.errors import BadInput
 from trimtab.flow.codec import dump, load
 from trimtab.flow.life import Moved
 from trimtab.ports import Ports
-from trimtab.records import ClusterUid
+from trimtab.records import ClusterUid, Json
+from trimtab.render.text import shown
 
 STREAMS = "freezes/"
 _TRIES = 8
@@ -56,16 +58,42 @@ def freeze_rule(uid: ClusterUid, rule: str, by: str, reason: str, ports: Ports, 
     _write(uid, "frozen", by, f"{rule}: {reason}", changed, ports, now)
 
 
-def lift(uid: ClusterUid, rule: str, by: str, reason: str, ports: Ports, now: datetime) -> bool:
-    """Let a rule propose again; False = it was not frozen."""
-    was_frozen = frozen_rule(uid, rule, ports) is not None
+def lift(uid: ClusterUid, rule: str, by: str, reason: str, ports: Ports, now: datetime, *, request: str = "") -> bool:
+    """Let a rule propose again; False = it was not frozen, or somebody else was first.
+
+    `request` is the inbox key of the signed request that it came with: it lifts once, whatever is frozen afterwards.
+    """
+    if was_lifted_by(request, uid, ports):
+        return True
 
     def changed(frosts: Frosts) -> Frosts | None:
         left = tuple(frozen for frozen in frosts.frozen if frozen.rule != rule)
         return Frosts(frozen=left, causes=frosts.causes) if left != frosts.frozen else None
 
-    _write(uid, "lifted", by, f"{rule}: {reason}", changed, ports, now)
-    return was_frozen
+    is_written = _write(uid, "lifted", by, f"{rule}: {reason}", changed, ports, now, {"request": request} if request else {})
+    return is_written or was_lifted_by(request, uid, ports)
+
+
+def was_lifted_by(request: str, uid: ClusterUid, ports: Ports) -> bool:
+    """True where that very request lifted something on a cluster."""
+    return bool(request) and any(entry.body.get("request") == request for entry in ports.ledger.entries(STREAMS + uid))
+
+
+def lifted_line(what: str) -> str:
+    """What whoever lifted it is told."""
+    cluster, _, rule = what.rpartition("/")
+    return f"{shown(rule)} may propose on {shown(cluster)} again; what it proposes there needs a person."
+
+
+def rule_on(what: str, ports: Ports) -> tuple[ClusterUid, str]:
+    """CLUSTER/RULE → the cluster's uid and the rule. Raises BadInput where that is no known cluster, or more than one."""
+    cluster, _, rule = what.rpartition("/")
+    found = [known.uid for known in ports.palette.clusters() if cluster in {known.name, known.uid}]
+    if not found or not rule:
+        raise BadInput(f"{shown(what)}: expected CLUSTER/RULE with the name or uid of a cluster, like dev-east/idle-nodes")
+    if len(found) > 1:
+        raise BadInput(f"{shown(what)}: {len(found)} clusters are called so; name it by its uid, which is one of {', '.join(found)}")
+    return found[0], rule
 
 
 def every_freeze(ports: Ports) -> dict[ClusterUid, tuple[Frozen, ...]]:
@@ -80,14 +108,22 @@ def _read(uid: ClusterUid, ports: Ports) -> Frosts:
 
 
 def _write(
-    uid: ClusterUid, kind: str, by: str, reason: str, changed: Callable[[Frosts], Frosts | None], ports: Ports, now: datetime
-) -> None:
+    uid: ClusterUid,
+    kind: str,
+    by: str,
+    reason: str,
+    changed: Callable[[Frosts], Frosts | None],
+    ports: Ports,
+    now: datetime,
+    body: Json | None = None,
+) -> bool:
+    """True where there was something to change, and this changed it."""
     for _ in range(_TRIES):
         head = ports.ledger.head(STREAMS + uid)
         frosts = load(Frosts, head.state, f"streams/{STREAMS}{uid}: state") if head else Frosts()
         wanted = changed(frosts)
         if wanted is None:
-            return
-        if ports.ledger.append(STREAMS + uid, head, kind=kind, at=now, actor=by, reason=reason, body={}, state=dump(wanted)):
-            return
+            return False
+        if ports.ledger.append(STREAMS + uid, head, kind=kind, at=now, actor=by, reason=reason, body=body or {}, state=dump(wanted)):
+            return True
     raise Moved(STREAMS + uid)

@@ -11,7 +11,7 @@ from trimtab.flow.ground import Ground, ground_of, noted, with_tightest_limits
 from trimtab.flow.life import Journal
 from trimtab.flow.standings import with_people
 from trimtab.lifecycle import Event, State
-from trimtab.policy.judge import counted_approvals, judge
+from trimtab.policy.judge import counted_approvals, judge, why_not_ask
 from trimtab.ports import Ports
 from trimtab.records import Approval, Facts, Governance, PersonId, PullRequest, Verdict
 
@@ -33,6 +33,10 @@ class Judged:
     def counted(self) -> tuple[Approval, ...]:
         """Every yes that counts; who said one that does not has approved nothing, whatever the record is asked later."""
         return counted_approvals(self.facts, self.governance, self.verdict.judged_at, self.ground.earlier)
+
+    def why_not_ask(self, person: PersonId) -> str:
+        """Why a person may not ask for it to be taken back; "" = they may. They must be among those whose standings were read."""
+        return why_not_ask(person, self.facts, self.governance, self.verdict.judged_at, self.ground.earlier)
 
 
 def rejudge(
@@ -64,6 +68,9 @@ def rejudge(
 
 def _record_void(journal: Journal, judged: Judged) -> None:
     if judged.governance is None or journal.life.state not in (State.OPEN, State.AWAITING, State.APPROVED):
+        return
+    if judged.facts.is_change_request_unread:
+        # A rule that asks about it is met by what nobody read, and may ask for more people: an outage neither approves nor denies.
         return
     fallen = void(journal.life.approvals, judged.facts, judged.governance, judged.verdict.tier)
     if fallen:

@@ -61,6 +61,7 @@ def merge_now(journal: Journal, judged: Judged, ports: Ports, now: datetime) -> 
         f"{judged.verdict.tier}: everything it needs is there",
         merge_intent=intent,
         verdict=judged.verdict,
+        change_request=judged.facts.change_request,
         gate=said(ref.head, "success"),
     )
     _publish(journal, ports, ref, "success")

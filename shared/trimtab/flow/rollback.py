@@ -23,23 +23,26 @@ from trimtab.lifecycle import Event, State, is_over
 from trimtab.policy.risk import only_adds
 from trimtab.ports import Ports
 from trimtab.records import ChartPoint, Evidence, FieldChange, Finding, Member, PersonId, PlannedEdit, Proposal, ProposalId
+from trimtab.render.text import shown
 from trimtab.units import Money
 
 WITHIN = timedelta(days=7)
+LONGEST_REASON = 200
+"""Of a person's words: they are read in the pull request, where nothing in them may act."""
 _DONE = (State.MERGED, State.APPLIED, State.VERIFIED)
 
 
-def roll_back(forward: Journal, ports: Ports, now: datetime, *, by: tuple[PersonId, ...] = ()) -> str:
+def roll_back(forward: Journal, ports: Ports, now: datetime) -> str:
     """Open what undoes a change, or call a person and say why not. Doing it again brings the same rollback further."""
     life = forward.life
     proposal = life.planned()
     ground = ground_of(proposal.place.repo, ports)
     standing = fold(ports.ledger.head(stream_of(rollback_id(proposal))))
     if not _is_of(standing, life):
-        problem, draft = _drafted(life, ground, ports, now, by)
+        problem, draft = _drafted(life, ground, ports, now)
         if draft is None:
             call_once(forward, "not-rolled-back", f"{_why(life)}; not undone by Trimtab, because {problem}", ports)
-            return f"{proposal.id}: not rolled back: {problem}"
+            return f"{proposal.id}: not undone, because {problem}"
         call_once(forward, "rolling-back", f"{_why(life)}; {draft.id} gives back what was there", ports)
     else:
         draft = standing.planned()
@@ -70,7 +73,7 @@ def _opened(draft: Proposal, forward: Journal, ground: Ground, ports: Ports, now
         if isinstance(error, Broken):
             raise
         call_once(forward, "not-rolled-back", f"{_why(forward.life)}; {draft.id} would undo it and is not open, because {error}", ports)
-        return f"{draft.id}: {error}"
+        return f"{draft.id} would undo it and is not open, because {error}"
 
 
 def _begin(journal: Journal, draft: Proposal, now: datetime) -> None:
@@ -98,7 +101,7 @@ def _is_of(rollback: Life, forward: Life) -> bool:
 
 
 # ── what it restores ─────────────────────────────────────────────────────────────────────────────────────────────────
-def _drafted(life: Life, ground: Ground, ports: Ports, now: datetime, by: tuple[PersonId, ...]) -> tuple[str, Proposal | None]:
+def _drafted(life: Life, ground: Ground, ports: Ports, now: datetime) -> tuple[str, Proposal | None]:
     """The rollback, or why there is none."""
     problem = _too_late(life, ports, now)
     if problem or ground.governance is None:
@@ -125,7 +128,8 @@ def _drafted(life: Life, ground: Ground, ports: Ports, now: datetime, by: tuple[
         if isinstance(error, Broken):
             raise
         return f"the file cannot be edited back: {error}", None
-    return "", _proposal(forward, findings, edit, ground, now, by)
+    # Whoever asked approves nothing of it, also where somebody else's wake carries on what they asked for.
+    return "", _proposal(forward, findings, edit, ground, now, (life.undo_asked_by,) if life.undo_asked_by else ())
 
 
 def _too_late(life: Life, ports: Ports, now: datetime) -> str:
@@ -252,8 +256,11 @@ def _freeze(life: Life, by: ProposalId, ports: Ports, now: datetime) -> None:
 
 
 # ── when a person asks for it ────────────────────────────────────────────────────────────────────────────────────────
-def ask_to_undo(proposal: ProposalId, person: PersonId, reason: str, ports: Ports, now: datetime) -> str:
-    """Undo a merged change because a person says so; whoever asks does not approve it. Raises Refused where there is nothing to undo."""
+def ask_to_undo(proposal: ProposalId, person: PersonId, reason: str, ports: Ports, now: datetime, *, request: str = "") -> str:
+    """Undo a merged change because a person says so; whoever asks does not approve it. Raises Refused where there is nothing to undo.
+
+    `request` is the inbox key of the signed request that it came with. The first who asks is the one who asked.
+    """
     stop = ports.permit.stop_reason()
     if stop:
         raise Refused(f"nothing is undone: {stop}")
@@ -262,15 +269,18 @@ def ask_to_undo(proposal: ProposalId, person: PersonId, reason: str, ports: Port
         journal = Journal.open(ports, proposal, "verify", now)
         if journal.life.proposal is None:
             raise BadInput(f"{proposal}: no such proposal; trimtab proposals lists them")
-        if journal.life.state not in (State.MERGED, State.APPLIED) or journal.life.planned().undoes is not None:
+        if journal.life.planned().undoes is not None:
+            raise Refused(f"{proposal} is a rollback itself, and no rollback is undone")
+        if journal.life.state not in (State.MERGED, State.APPLIED):
             raise Refused(f"{proposal} is {journal.life.state}: only a change that is merged, and not measured to its end, can be undone")
         if not journal.life.regression:
-            said = f"{person} asked to undo it: {reason}"
+            said = f"{person} asked to undo it: {shown(reason, LONGEST_REASON)}"
             ground = ground_of(journal.life.planned().place.repo, ports)
-            problem, _ = _drafted(journal.life, ground, ports, now, (person,))
+            problem, _ = _drafted(journal.life, ground, ports, now)
             if problem:
                 raise Refused(f"{proposal}: not undone, because {problem}")
-            journal.note("undo-asked", said, actor=person, regression=said)
-        return roll_back(journal, ports, now, by=(person,))
+            answered = (*journal.life.answered, (request, "")) if request else journal.life.answered
+            journal.note("undo-asked", said, actor=person, regression=said, undo_asked_by=person, answered=answered)
+        return roll_back(journal, ports, now)
 
     return until_settled(step)

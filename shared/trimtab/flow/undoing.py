@@ -29,6 +29,7 @@ def undoing_of(proposal: Proposal, governance: Governance | None, ports: Ports) 
         rollback=restored(forward.proposal),
         was_undone=was_undone(forward, ports),
         reason=forward.regression or "a person asked for it",
+        change_request=forward.change_request,
     )
 
 

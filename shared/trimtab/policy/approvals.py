@@ -1,6 +1,6 @@
 """Who has said yes to exactly this, and whether that is enough."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -156,8 +156,23 @@ VOID_PERSONS: Mapping[str, Callable[..., str]] = {
 
 def _person_problem(person: PersonId, ballot: Ballot, *, is_certain: bool) -> str:
     """Why this person may not decide; "" = they may. Where it need not be certain, only what is known speaks against them."""
-    found = ((name, check(person, ballot, is_certain=is_certain)) for name, check in VOID_PERSONS.items())
+    return _first_problem(person, ballot, VOID_PERSONS, is_certain=is_certain)
+
+
+def _first_problem(person: PersonId, ballot: Ballot, names: Iterable[str], *, is_certain: bool) -> str:
+    found = ((name, VOID_PERSONS[name](person, ballot, is_certain=is_certain)) for name in names)
     return next((f"{name}: {problem}" for name, problem in found if problem), "")
+
+
+_OF_ASKERS = ("outside-scope", "too-new", "slack-account", "forge-account", "unconfirmed")
+
+
+def asker_problem(person: PersonId, ballot: Ballot) -> str:
+    """Why this person may not ask for the change to be taken back, nor for its rule to be let go; "" = they may.
+
+    They are checked as approvers are. Only how near they are to the change does not count: to ask is no yes.
+    """
+    return _first_problem(person, ballot, _OF_ASKERS, is_certain=True)
 
 
 # ── what was said ────────────────────────────────────────────────────────────────────────────────────────────────────

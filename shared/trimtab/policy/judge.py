@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from trimtab.policy.approvals import Ballot, allowed_approvers, approval_lines, ballot_of, counted_of, gate_line
+from trimtab.policy.approvals import Ballot, allowed_approvers, approval_lines, asker_problem, ballot_of, counted_of, gate_line
 from trimtab.policy.binding import binding_of, moved
 from trimtab.policy.case import CODE, POLICY, Case, line
 from trimtab.policy.earlier import ORDER, Earlier, counting, earlier_line
@@ -26,7 +26,7 @@ from trimtab.policy.risk import Scales, risk_of, risk_together
 from trimtab.policy.rollback import is_restoring, not_agreed, passed_by
 from trimtab.policy.scope import stage_of
 from trimtab.policy.vetoes import VETOES, edit_whole
-from trimtab.records import Approval, EvidenceFloor, Facts, Governance, PolicyRule, Risk, Stage, Tier, Verdict, VerdictLine
+from trimtab.records import Approval, EvidenceFloor, Facts, Governance, PersonId, PolicyRule, Risk, Stage, Tier, Verdict, VerdictLine
 
 _BY_RISK = (Tier.AUTO, Tier.AUTO, Tier.ONE, Tier.TWO, Tier.REPORT)
 
@@ -52,6 +52,11 @@ def judge(facts: Facts, governance: Governance | None, now: datetime, earlier: S
 def counted_approvals(facts: Facts, governance: Governance | None, now: datetime, earlier: Sequence[Earlier] = ()) -> tuple[Approval, ...]:
     """Of everybody's yes, those that the same judgement counts."""
     return counted_of(_weighed(facts, governance, now, earlier)[1]) if governance else ()
+
+
+def why_not_ask(person: PersonId, facts: Facts, governance: Governance | None, now: datetime, earlier: Sequence[Earlier] = ()) -> str:
+    """Why a person may not ask for this change to be taken back, by the same rules and people as the judgement; "" = they may."""
+    return asker_problem(person, _weighed(facts, governance, now, earlier)[1]) if governance else "the rules in .trimtab/ cannot be read"
 
 
 def _weighed(facts: Facts, governance: Governance, now: datetime, earlier: Sequence[Earlier]) -> tuple[Verdict, Ballot]:
@@ -216,4 +221,4 @@ def _without_rules(facts: Facts, now: datetime) -> Verdict:
     )
 
 
-__all__ = ["binding_of", "counted_approvals", "judge", "moved"]
+__all__ = ["binding_of", "counted_approvals", "judge", "moved", "why_not_ask"]

@@ -35,6 +35,8 @@ PASSES_BY_AGREED: Mapping[str, str] = dict.fromkeys(
     "agreed on in advance",
 )  # fmt: skip
 """And those that hold back none that was agreed on in advance."""
+PASSES_BY_COVERED: Mapping[str, str] = {"change-request": "is approved, and a change request covers its backout"}
+"""And the one that holds back none that was agreed on together with a change request: that one is said before these words."""
 
 
 def is_restoring(facts: Facts) -> bool:
@@ -46,7 +48,16 @@ def passed_by(entry: VerdictLine, facts: Facts, *, is_agreed: bool) -> str:
     """Why a rollback need not wait for this rule; "" = it must, as any change."""
     if not is_restoring(facts):
         return ""
-    return PASSES_BY.get(entry.rule, "") or (PASSES_BY_AGREED.get(entry.rule, "") if is_agreed else "")
+    return PASSES_BY.get(entry.rule, "") or (PASSES_BY_AGREED.get(entry.rule, "") or _covered(entry, facts) if is_agreed else "")
+
+
+def _covered(entry: VerdictLine, facts: Facts) -> str:
+    """A backout is part of the change that was requested; one that has a change request of its own goes by that."""
+    its = facts.undoes.change_request if facts.undoes else None
+    if entry.rule not in PASSES_BY_COVERED or its is None or facts.change_request is not None or facts.is_change_request_unread:
+        return ""
+    is_good = its.approval == "approved" and its.state not in {"", "canceled"}
+    return f"{its.number} of the change that it undoes {PASSES_BY_COVERED[entry.rule]}" if is_good else ""
 
 
 def not_agreed(facts: Facts, governances: Sequence[Governance], now: datetime) -> str | None:

@@ -12,7 +12,7 @@ from trimtab.policy.case import CODE, CONFIG, FORGE, METRICS, PALETTE, POLICY, R
 from trimtab.policy.risk import drift, number, required_days
 from trimtab.policy.scope import configured_stage
 from trimtab.policy.subjects import is_said_otherwise, live_text, pool_text
-from trimtab.records import Facts, FieldChange, Layout, PlannedEdit, Stage, VerdictLine
+from trimtab.records import ChangeRequest, Facts, FieldChange, Layout, PlannedEdit, Stage, VerdictLine
 
 FRESH_FOR = timedelta(days=7)
 """How long evidence may have ended before it is measured again."""
@@ -266,8 +266,23 @@ def change_request(case: Case) -> VerdictLine:
         return line("change-request", "waits", held=True, saw="not asked for", wanted=wanted, source=CONFIG)
     found = case.facts.change_request
     held = found is not None and found.approval == "approved" and found.state not in {"", "closed", "canceled"}
-    saw = f"{found.number} is {found.state or 'in no known state'}, {found.approval or 'approval unknown'}" if found else "none found"
+    saw = _in_words(found) if found else _none_found(case.facts)
+    saw = "not read: the ticket system gave no answer" if case.facts.is_change_request_unread else saw
     return line("change-request", "waits", held=held, saw=saw, wanted=wanted, source=TICKETS)
+
+
+def _none_found(facts: Facts) -> str:
+    """Of a rollback also what its change was merged with: that one may cover it."""
+    if facts.undoes is None:
+        return "none found"
+    its = facts.undoes.change_request
+    if its is None:
+        return "none found, nor one that stands and that the change it undoes was merged with"
+    return f"none found, and that of the change it undoes: {_in_words(its)}"
+
+
+def _in_words(request: ChangeRequest) -> str:
+    return f"{request.number} is {request.state or 'in no known state'}, {request.approval or 'approval unknown'}"
 
 
 def no_other_change(case: Case) -> VerdictLine:

@@ -16,19 +16,23 @@ from trimtab.sources.senders import Request, parse_form
 
 Action = Literal["approve", "reject", "snooze", "evidence", "adjust", "acknowledge"]
 ACTIONS: Mapping[str, Action] = {name: name for name in get_args(Action)}
-Name = Literal["status", "stop", "confirm", "help"]
+Name = Literal["status", "stop", "rollback", "lift", "confirm", "help"]
 COMMANDS: Mapping[str, Name] = {name: name for name in get_args(Name)}
+_ABOUT = ("rollback", "lift")
+"""Commands whose first word says what they are about."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """`/trimtab status`, `stop <why>`, `confirm` or `help`; there is no command that loosens anything."""
+    """`/trimtab status`, `stop <why>`, `rollback <proposal> <why>`, `lift <cluster/rule> <why>`, `confirm` or `help`."""
 
     name: Name
     user: str
     channel: str
     reason: str
-    """Of a stop: why. Of a help that nobody asked for: the word that is no command."""
+    """Why, in one line. Of a help that nobody asked for: the word that is no command."""
+    about: str = ""
+    """Of a rollback its proposal, of a lift CLUSTER/RULE, as it was typed; "" = none was, or the command is about nothing."""
 
 
 def parse_slack(request: Request) -> Click | Command:
@@ -48,8 +52,10 @@ def parse_click(request: Request) -> Click:
 def _command(form: Mapping[str, str]) -> Command:
     word, _, rest = form.get("text", "").strip().partition(" ")
     name = COMMANDS.get(word.lower() or "status")
-    reason = word if name is None else rest.strip()
-    return Command(name=name or "help", user=_word(form, "user_id"), channel=_word(form, "channel_id"), reason=reason)
+    about, _, why = rest.strip().partition(" ") if name in _ABOUT else ("", "", rest)
+    reason = word if name is None else " ".join(why.split())
+    user, channel = _word(form, "user_id"), _word(form, "channel_id")
+    return Command(name=name or "help", user=user, channel=channel, reason=reason, about=about.strip("`"))
 
 
 def _click(payload: Mapping[str, Any]) -> Click:
