@@ -31,7 +31,7 @@ from trimtab.demo.world import World, running
 from trimtab.errors import Broken, Refused
 from trimtab.flow.effects import CHECK
 from trimtab.flow.governance import home_governance
-from trimtab.flow.life import STREAMS, Life, fold
+from trimtab.flow.life import STREAMS, Life, PullRequestRef, fold
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
 from trimtab.records import Json, Person, Tier
@@ -248,38 +248,38 @@ def _propose(scene: Scene) -> None:
 
 def _forge_calls(_scene: Scene) -> None:
     """The forge tells about every pull request it has; what was told before changes nothing."""
-    for life in lives(wiring.ports()):
-        if life.pull_request:
-            _forge_webhook(life, "opened", "aws")
+    _forge_tells("opened", lives(wiring.ports()), "aws")
     cloud.drain()
 
 
-def _forge_webhook(life: Life, action: str, on: cloud.Cloud) -> None:
-    settings = wiring.ports().settings
-    ref = life.pull_request
-    if ref is None:
-        return
-    body = json.dumps(
-        {
-            "action": action,
-            "number": ref.number,
-            "pull_request": {
-                "number": ref.number,
-                "head": {"sha": ref.head, "ref": life.planned().branch},
-                "base": {"ref": life.planned().base_ref},
-            },
-            "repository": {"full_name": ref.repo},
-            "sender": {"login": wiring.ports().forge.login},
-        }
-    ).encode()
+def _forge_tells(action: str, about: list[Life], on: cloud.Cloud) -> None:
+    """The same bytes every time: what was told first is kept, because heads move while it is being served."""
+    documents, key = wiring.ports().documents, f"demo/forge-{action}"
+    if documents.find(key) is None:
+        bodies = [_forge_body(action, life, ref) for life in about if (ref := life.pull_request)]
+        documents.publish(key, {"lines": "\n".join(bodies)})
+    told = documents.find(key) or {}
+    for body in str(told["lines"]).splitlines():
+        _expect_200(cloud.send(_webhook(body.encode()), on))
+
+
+def _forge_body(action: str, life: Life, ref: PullRequestRef) -> str:
+    pull = {"number": ref.number, "head": {"sha": ref.head, "ref": life.planned().branch}, "base": {"ref": life.planned().base_ref}}
+    sender = {"login": wiring.ports().forge.login}
+    return json.dumps(
+        {"action": action, "number": ref.number, "pull_request": pull, "repository": {"full_name": ref.repo}, "sender": sender}
+    )
+
+
+def _webhook(body: bytes) -> Request:
     delivery = hashlib.sha256(body).hexdigest()
     headers = {
         "x-github-event": "pull_request",
         "x-github-delivery": f"{delivery[:8]}-{delivery[8:12]}-4{delivery[13:16]}-8{delivery[17:20]}-{delivery[20:32]}",
-        "x-hub-signature-256": sign_github(_value(settings.github_webhook_secret), body),
+        "x-hub-signature-256": sign_github(_value(wiring.ports().settings.github_webhook_secret), body),
         "content-type": "application/json",
     }
-    _expect_200(cloud.send(Request(path="/github", headers=headers, body=body), on))
+    return Request(path="/github", headers=headers, body=body)
 
 
 def _budgets(_scene: Scene) -> None:
@@ -324,9 +324,7 @@ def _apply(scene: Scene) -> None:
     head = forge.base_head(repository.id, repository.branch)
     files = {path: forge.read_file(repository.id, head, path) or b"" for path in forge.list_files(repository.id, head)}
     apply_main(scene.world.palette, files)
-    for life in lives(ports):
-        if life.state in (State.MERGED, State.APPLIED):
-            _forge_webhook(life, "closed", "gcp")
+    _forge_tells("closed", [life for life in lives(ports) if life.state in (State.MERGED, State.APPLIED)], "gcp")
     cloud.drain()
 
 
