@@ -231,6 +231,29 @@ def test_an_object_that_is_no_permit_is_a_stop(place: Place) -> None:
 
 
 @pytest.mark.security(21)
+def test_whoever_may_only_stop_cannot_resume(place: Place) -> None:
+    """A function's role may create keys that end in .stop, and no others: what it writes there is a stop whatever it says."""
+    permit = place.state().permit
+    permit.resume("platform-owner", "first start", AT)
+    permit.stop("ml-owner", "load test", AT)
+    permit.objects.create("permit/0000000002.stop", b'{"state":"go","by":"ml-owner","reason":"all is well","at":"2026-03-01"}')
+
+    assert permit.stop_reason() == "stopped by ml-owner at 2026-03-01: all is well"
+    assert [change.may_write for change in permit.history()] == [True, False, False]
+    permit.resume("platform-owner", "over", AT)
+    assert permit.stop_reason() is None
+
+
+@pytest.mark.security(21)
+def test_a_stop_and_a_go_of_the_same_moment_are_a_stop(place: Place) -> None:
+    permit = place.state().permit
+    permit.objects.create("permit/0000000000", b'{"state":"go","by":"o","reason":"r","at":"2026-03-01"}')
+    permit.objects.create("permit/0000000000.stop", b'{"state":"stop","by":"o","reason":"not yet","at":"2026-03-01"}')
+
+    assert "not yet" in str(permit.stop_reason())
+
+
+@pytest.mark.security(21)
 @pytest.mark.parametrize("outage", ["forbidden", "silent"])
 def test_a_permit_that_cannot_be_read_is_a_stop(lossy: tuple[Place, Relay], outage: Outage) -> None:
     place, relay = lossy
@@ -276,7 +299,7 @@ def test_the_ledger_may_have_a_place_of_its_own(tmp_path: Path) -> None:
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert files == [
         "ledger/acme/inbox/x/1",
-        "ledger/acme/permit/0000000000",
+        "ledger/acme/permit/0000000000.stop",
         "ledger/acme/streams/s/0000000000",
         "store/acme/docs/a.json",
     ]

@@ -10,11 +10,16 @@ from trimtab.errors import Broken, Refused, TrimtabError, Upstream
 from trimtab.ports import PermitChange
 
 _ATTEMPTS = 16
+STOP = ".stop"
+"""How the key of a stop ends: a role that may create only such keys can stop everything, and resume nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class StorePermit:
-    """permit/<n>; the greatest number counts. Who may call `stop` and `resume` is the store's own permission."""
+    """permit/<n> and permit/<n>.stop; the greatest key counts, and whatever a key that ends so holds, it is a stop.
+
+    Who may write which is the store's own permission.
+    """
 
     objects: Objects
     nonce: Callable[[], str]
@@ -32,7 +37,7 @@ class StorePermit:
     def stop(self, by: str, reason: str, at: datetime) -> None:
         """Forbid writing. It keeps trying: whoever else wrote meanwhile, a stop comes after it."""
         for _ in range(_ATTEMPTS):
-            if self._write("stop", by, reason, at):
+            if self._write("stop", by, reason, at, STOP):
                 return
         raise Upstream("the run permit changed on every attempt to stop; try again")
 
@@ -45,9 +50,9 @@ class StorePermit:
         """Every stop and every resume, oldest first. Raises Broken where one cannot be read."""
         return tuple(_change(key, encoded) for key, encoded in self.objects.read_all(self.objects.children("permit/")))
 
-    def _write(self, state: str, by: str, reason: str, at: datetime) -> bool:
-        numbers = [number for key in self.objects.children("permit/") if (number := number_of(key)) is not None]
-        key = numbered("permit", max(numbers, default=-1) + 1)
+    def _write(self, state: str, by: str, reason: str, at: datetime, ending: str = "") -> bool:
+        numbers = [number for key in self.objects.children("permit/") if (number := _number(key)) is not None]
+        key = numbered("permit", max(numbers, default=-1) + 1) + ending
         value = {"state": state, "by": by, "reason": reason, "at": instant(at, key), "nonce": self.nonce()}
         return self.objects.create(key, encode(value, key))
 
@@ -55,9 +60,9 @@ class StorePermit:
 def _reason(key: str, encoded: bytes | None) -> str | None:
     texts = _texts(key, encoded)
     match texts["state"]:
-        case "go":
+        case "go" if not key.endswith(STOP):
             return None
-        case "stop":
+        case "stop" | "go":
             return f"stopped by {texts['by']} at {texts['at']}: {texts['reason']}"
         case unknown:
             return f"{key}: unknown state {unknown!a}; expected go or stop"
@@ -68,12 +73,19 @@ def _change(key: str, encoded: bytes | None) -> PermitChange:
     at = datetime.fromisoformat(texts["at"])
     # A time that an operator wrote by hand may leave its zone out; the store's own times are in UTC.
     return PermitChange(
-        at=at if at.tzinfo else at.replace(tzinfo=UTC), by=texts["by"], reason=texts["reason"], may_write=texts["state"] == "go"
+        at=at if at.tzinfo else at.replace(tzinfo=UTC),
+        by=texts["by"],
+        reason=texts["reason"],
+        may_write=texts["state"] == "go" and not key.endswith(STOP),
     )
 
 
+def _number(key: str) -> int | None:
+    return number_of(key.removesuffix(STOP))
+
+
 def _texts(key: str, encoded: bytes | None) -> dict[str, str]:
-    if encoded is None or number_of(key) is None:
+    if encoded is None or _number(key) is None:
         raise Broken(f"{key}: not a numbered permit, or gone while reading")
     # Operators may write it by hand, so any spelling of the JSON will do, but every field must be there.
     value = parse(encoded, key)
