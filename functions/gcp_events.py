@@ -2,6 +2,7 @@
 
 Shapes, all CloudEvents: Pub/Sub around a Cloud Storage notification (inbox keys, export markers), Pub/Sub from Cloud Scheduler
 (ticks), Pub/Sub from Cloud Billing (budgets), and a storage object finalized straight from Eventarc. See `events/` for one of each.
+A message that Pub/Sub pushes itself, without Eventarc, is made one of these by the functions framework.
 """
 
 import base64
@@ -69,10 +70,12 @@ def _wake_of(event: CloudEvent, function: str, tenant: str) -> Wake | None:
 
 
 def _tick(body: bytes, message: Mapping[str, Any], function: str) -> Wake:
+    """Cloud Scheduler's message cannot say when it is of; then it is of the minute in which it was published."""
     try:
-        at = datetime.fromisoformat(json.loads(body)["time"])
+        tick = json.loads(body)
+        at = datetime.fromisoformat(tick["time"] if "time" in tick else message["publishTime"])
     except (ValueError, KeyError, TypeError):
-        raise BadInput(f"{function}: message {message.get('messageId')}: a tick is JSON with a time") from None
+        raise BadInput(f"{function}: message {message.get('messageId')}: a tick is JSON with a time, or a message that has one") from None
     return Wake(key=tick_key(function, at), body=body)
 
 

@@ -5,15 +5,16 @@ whose, in the environment as everywhere.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from trimtab import settings as deployment
 from trimtab import wiring
+from trimtab.adapters.gcp.secret_manager import with_secrets
 from trimtab.errors import TrimtabError
 from trimtab.flow.finish_large import finish_large
 from trimtab.flow.hand_over import hand_over_period
@@ -33,7 +34,7 @@ def run(ports: Ports, spark: "SparkSession", now: datetime) -> list[str]:
 
 
 def _served(wake: Wake, here: Ports, now: datetime, *, cluster: Ports) -> str:
-    return finish_large(wake, here, cluster, now)
+    return finish_large(wake, here, replace(cluster, log=here.log), now)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--period", action="append", default=[], metavar="YYYY-MM", help="attribute this period")
     asked = parser.parse_args(arguments)
     try:
-        ports = wiring.build(deployment.load(os.environ, asked.store))
+        ports = wiring.build(deployment.load(with_secrets(wiring.environment()), asked.store))
         for period in asked.period:
             hand_over_period(f"p-{period}", versions(ports), ports)
         outcomes = run(ports, SparkSession.builder.appName("trimtab").getOrCreate(), wiring.now(ports.settings))

@@ -5,6 +5,7 @@ google-auth only says what to send; our own HTTP client sends it, to the places 
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -49,9 +50,17 @@ class TokenRequest:
 class GoogleIdentity(httpx.Auth):
     """Adds the token; gets a new one shortly before the old one ends. `credentials` finds google-auth's at the first request."""
 
-    def __init__(self, credentials: Callable[[TokenRequest], Any] | None = None, client: httpx.Client | None = None) -> None:
+    def __init__(
+        self,
+        credentials: Callable[[TokenRequest], Any] | None = None,
+        client: httpx.Client | None = None,
+        *,
+        scope: str = SCOPE,
+        needs: str = "roles/monitoring.viewer",
+    ) -> None:
         self._request = TokenRequest(client or http.client(TOKENS, private=METADATA))
-        self._find = credentials or _own
+        self._find = credentials or partial(_own, scope)
+        self._needs = needs
         self._found: Any = None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -65,13 +74,13 @@ class GoogleIdentity(httpx.Auth):
                 self._found.refresh(self._request)
         except GoogleAuthError as error:
             said = str(error.args[0] if error.args else error)
-            raise Upstream(f"Google identity: {said.splitlines()[0][:200]}; it needs roles/monitoring.viewer") from None
+            raise Upstream(f"Google identity: {said.splitlines()[0][:200]}; it needs {self._needs}") from None
         request.headers["authorization"] = f"Bearer {self._found.token}"
         yield request
 
 
-def _own(request: TokenRequest) -> Any:
+def _own(scope: str, request: TokenRequest) -> Any:
     import google.auth
 
-    credentials, _ = google.auth.default(scopes=[SCOPE], request=request)
+    credentials, _ = google.auth.default(scopes=[scope], request=request)
     return credentials
