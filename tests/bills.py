@@ -158,12 +158,19 @@ class KeptDocuments:
     """Port Documents in a dict; a document goes through JSON as it would on disk."""
 
     kept: dict[str, Json] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def publish(self, key: str, value: Json) -> None:
         self.kept[key] = json.loads(json.dumps(value))
 
     def find(self, key: str) -> Json | None:
         return self.kept.get(key)
+
+    def publish_text(self, key: str, text: str) -> None:
+        self.texts[key] = text
+
+    def find_text(self, key: str) -> str | None:
+        return self.texts.get(key)
 
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self.kept if key.startswith(prefix))

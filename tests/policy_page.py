@@ -13,7 +13,7 @@ from trimtab.policy.case import Case
 from trimtab.policy.facts import FACTS
 from trimtab.policy.persons import ASKS
 from trimtab.policy.risk import Scales, risk_of
-from trimtab.policy.rollback import PASSES_BY, PASSES_BY_AGREED
+from trimtab.policy.rollback import PASSES_BY, PASSES_BY_AGREED, PASSES_BY_COVERED
 from trimtab.policy.schema import OPERATORS
 from trimtab.policy.vetoes import VETOES
 from trimtab.records import Facts, Governance, Stage, VerdictLine
@@ -60,6 +60,7 @@ def _voids() -> str:
 def _rollbacks() -> str:
     rows = [(f"`{name}`", "any that only adds", why) for name, why in PASSES_BY.items()]
     rows += [(f"`{name}`", "one agreed on in advance", why) for name, why in PASSES_BY_AGREED.items()]
+    rows += [(f"`{name}`", "one agreed on in advance", f"that of its change {why}") for name, why in PASSES_BY_COVERED.items()]
     return _table("What holds back no rollback", ("name", "which rollback", "why"), rows)
 
 

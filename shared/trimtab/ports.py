@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from trimtab.records import (
@@ -64,6 +65,15 @@ class InboxItem:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An inbox item without a done mark."""
+
+    key: str
+    since: datetime
+    """When the store got it."""
+
+
 class Inbox(Protocol):
     """Create-only requests: one put is the record and the enqueue."""
 
@@ -73,8 +83,11 @@ class Inbox(Protocol):
     def read(self, key: str) -> bytes | None:
         """The body, or None where it is not there (expired)."""
 
+    def waiting(self, source: str = "") -> list[Waiting]:
+        """What has no done mark, oldest put first."""
+
     def pending(self, source: str = "") -> list[str]:
-        """Keys without a done mark, oldest put first."""
+        """The same, their keys alone."""
 
     def finish(self, key: str, outcome: str) -> None:
         """Mark as done, after the last effect; finishing twice is harmless."""
@@ -202,8 +215,14 @@ class Documents(Protocol):
     def find(self, key: str) -> Json | None:
         """The document, or None."""
 
+    def publish_text(self, key: str, text: str) -> None:
+        """The same for a text, whose key ends as a file's name does: `metrics/all.txt`."""
+
+    def find_text(self, key: str) -> str | None:
+        """The text, or None."""
+
     def keys(self, prefix: str) -> list[str]:
-        """All keys below `prefix`, sorted."""
+        """All keys of documents below `prefix`, sorted; no texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -656,6 +675,44 @@ class Progress(Protocol):
         """`done` of `total` (None = unknown) of what `text` names."""
 
 
+PartKind = Literal["function", "queue", "dead letters", "schedule", "logs"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployed:
+    """One thing that carries the tag of our deployment."""
+
+    kind: PartKind
+    name: str
+    """As its cloud calls it."""
+    function: str
+    """What its name says it is of; nobody checked that there is such a function."""
+    trouble: str = ""
+    """Why it does not do what it is there for; "" = nothing is known to be wrong."""
+
+
+class Deployment(Protocol):
+    """What is deployed of one deployment, for a person who looks."""
+
+    @property
+    def place(self) -> str:
+        """Where, for people."""
+
+    @property
+    def prefix(self) -> str:
+        """What its names begin with, and its tag says."""
+
+    @property
+    def kinds(self) -> tuple[PartKind, ...]:
+        """The kinds of things that it can see."""
+
+    def parts(self) -> tuple[Deployed, ...]:
+        """Everything of those kinds that carries its tag."""
+
+    def remove(self, part: Deployed) -> None:
+        """Remove one thing. Raises Refused where it does not carry the tag, which is read again."""
+
+
 class Log(Protocol):
     """Events with values beside them; foreign data only under `input`."""
 
@@ -703,6 +760,10 @@ class Ports:
     """None = the deployment has no second place, and its record can be called consistent, never proven."""
     people: People | None = None
     """None = people go by their names in owners.yaml everywhere, as for whoever only reads."""
+    correlation: str = ""
+    """What the log lines and entries of one wake have in common with those of the event that began it all; "" = no wake."""
+    stopwatch: Callable[[], float] = monotonic
+    """Seconds since some moment, for how long a wake took."""
 
     def named(self, text: str) -> str:
         """What leaves for people's eyes: names for keys."""
@@ -710,8 +771,9 @@ class Ports:
 
 
 __all__ = [
-    "Buckets", "Catalog", "Chat", "Compacting", "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Kubernetes", "Lake",
+    "Buckets", "Catalog", "Chat", "Compacting", "Deployed", "Deployment",
+    "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Kubernetes", "Lake",
     "Learner", "Ledger", "Log",
     "MessageRef", "Metrics", "Palette", "Permit", "Ports", "Progress", "Session", "StoredObject", "Superseded",
-    "Usage",
+    "Usage", "Waiting",
 ]  # fmt: skip

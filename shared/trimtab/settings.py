@@ -162,6 +162,17 @@ class TicketSystem(_Strict):
     """Whom the token is of (Jira Cloud: the account's e-mail); "" = the token is a bearer's (Jira Data Center, ServiceNow OAuth)."""
 
 
+class DeployedAt(_Strict):
+    """Where the functions run, as Terraform was told; only `trimtab doctor` asks."""
+
+    cloud: Literal["aws", "gcp"]
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,20}$")]
+    """What every name begins with, and the tag `trimtab` says."""
+    region: str
+    project: str = ""
+    """Google Cloud's; AWS has none."""
+
+
 class Settings(_Strict):
     """Everything that only a deployment may decide."""
 
@@ -205,6 +216,12 @@ class Settings(_Strict):
     """Made by `trimtab demo`: its secrets are refused everywhere but on its own disk."""
     memory_mb: int = 512
     """What DuckDB may use."""
+    meters_namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$")] | None = None
+    """CloudWatch namespace that the functions' own metrics go to, by way of their logs; None = there is no CloudWatch."""
+    webhooks_url: str | None = None
+    """What stands before /slack and /github where strangers call; `trimtab doctor` calls it too. None = it does not."""
+    deployed_at: DeployedAt | None = None
+    """None = `trimtab doctor` does not compare what is deployed with what the code expects."""
     spark_above_mb: int = 1000
     """A delivery whose files are together larger, or a period whose bill in the lake is, is not read here; in 10^6 bytes."""
     has_spark: bool = False
@@ -230,6 +247,8 @@ class Settings(_Strict):
     palette_webhook_secret: SecretStr | None = None
     azure_webhook_secret: SecretStr | None = None
     alertmanager_webhook_secret: SecretStr | None = None
+    openmetrics_token: SecretStr | None = None
+    """Bearer token of whoever scrapes the local page; without one of 16 characters and more, nobody does."""
     palette_api_key: SecretStr | None = None
     palette_write_key: SecretStr | None = None
     """A second key, which may change cluster metadata; only `verify` has it, and only where clusters are annotated."""

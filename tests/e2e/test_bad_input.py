@@ -144,6 +144,28 @@ def test_deciding_by_name_is_for_a_disk_of_our_own(store: Path) -> None:
     assert "file://" in refusal(done, 1)
 
 
+@pytest.mark.security(1)
+@pytest.mark.parametrize(
+    ("command", "instead"),
+    [
+        (("rollback", "prop-1"), "`/trimtab rollback prop-1 REASON` in Slack"),
+        (("freeze", "dev-east/idle-nodes", "--lift"), "`/trimtab lift dev-east/idle-nodes REASON` in Slack"),
+        (("freeze", "dev-east/idle-nodes"), "write a freeze into .trimtab/policy.yaml"),
+        (("stop",), "`/trimtab stop REASON` in Slack"),
+    ],
+)
+def test_what_is_decided_by_name_elsewhere_says_how(command: tuple[str, ...], instead: str) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRIMTAB_")}
+    environ = clean | {"PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT}"}
+    options = ("--as", "platform-owner", "--reason", "why", "--store", "s3://example-store")
+    done = subprocess.run(
+        [sys.executable, "-m", "trimtab.cli.main", *command, *options],
+        cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert instead in refusal(done, 1)
+
+
 def test_usage_with_missing_hours_is_refused_unless_it_is_said(store: Path, tmp_path: Path) -> None:
     """A gap is unknown, never idle; whoever loads a file by hand is told before it counts."""
     drop = tmp_path / "usage" / "example" / "2026-08-01"

@@ -360,7 +360,7 @@ class Died(BaseException):
 WRITES: Mapping[str, frozenset[str]] = {
     "inbox": frozenset({"put", "finish"}),
     "ledger": frozenset({"append", "claim_slot", "seal"}),
-    "documents": frozenset({"publish"}),
+    "documents": frozenset({"publish", "publish_text"}),
     "forge": frozenset(
         {
             "commit_files",

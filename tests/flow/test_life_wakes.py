@@ -8,6 +8,7 @@ from tests.flow.flow_world import make_world, shrink
 from tests.judgement import NOW
 from trimtab.errors import BadInput, Broken, Refused, TrimtabError, Upstream
 from trimtab.flow.codec import load
+from trimtab.flow.correlation import begun_by
 from trimtab.flow.life import ATTEMPTS, Journal, Life, Moved, until_settled
 from trimtab.flow.wake import Wake, check_route, function_of, serve, tick_key
 from trimtab.lifecycle import Event, State
@@ -32,7 +33,7 @@ def test_what_no_retry_makes_better_is_finished_with_its_reason(tmp_path: Path, 
 
     assert outcome == f"refused: {error}"
     assert world.ports.inbox.is_done(KEY)
-    assert ("wake.refused", {"key": KEY, "input": str(error)}) in world.log.said
+    assert ("wake.refused", {"key": KEY, "input": str(error), "function": "merge", "correlation": begun_by(KEY)}) in world.log.said
 
 
 def test_a_failure_outside_escapes_and_leaves_the_item_waiting(tmp_path: Path) -> None:

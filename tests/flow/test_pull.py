@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from tests.cloud_bills import AZURE, GCP, NOW, export, ports_at, write_csv
+from trimtab import wiring
 from trimtab.adapters.store.buckets import StoreBuckets
 from trimtab.adapters.store.documents import StoreDocuments
 from trimtab.adapters.store.inbox import StoreInbox
@@ -146,7 +147,7 @@ def test_the_clock_asks_and_the_request_brings_the_bill_into_the_lake(tmp_path: 
     }  # fmt: skip
     marker(tmp_path / "gcp", "2026-07", at=1_000, body=json.dumps(body))
     world = World(tmp_path, (pulled("gcp", tmp_path / "gcp", form="gcp", billing_account=GCP["billing_account_id"]),))
-    ports = cast(Ports, SimpleNamespace(**{**vars(ports_at(tmp_path)), **vars(world.ports)}))
+    ports = replace(wiring.build(world.ports.settings), **{**vars(ports_at(tmp_path)), **vars(world.ports)})
 
     ticked = land(Wake(key=tick_key("ingest", NOW)), ports, NOW)
     (request,) = ports.inbox.pending("ingest")

@@ -34,6 +34,12 @@ class Expired:
     def find(self, key: str) -> Json | None:
         return None if key == self.gone else self.kept.find(key)
 
+    def publish_text(self, key: str, text: str) -> None:
+        self.kept.publish_text(key, text)
+
+    def find_text(self, key: str) -> str | None:
+        return self.kept.find_text(key)
+
     def keys(self, prefix: str) -> list[str]:
         return [key for key in self.kept.keys(prefix) if key != self.gone]
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from tests.flow.flow_world import World, make_world, shrink
+from tests.flow.flow_world import FREEZE, ONE, World, make_world, shrink
+from tests.flow.group_world import group_world, smaller
+from tests.flow.test_rollback import rollback, worsen
 from tests.judgement import CONFIG, OWNERS, UID
 from tests.ticket_servers import TOKEN, USER, Jira, ServiceNow, serving
 from trimtab.adapters.tickets import tickets_of
@@ -178,7 +180,7 @@ def test_no_ticket_goes_to_another_system_than_the_config_names(jira: tuple[Jira
     world.propose(shrink())
 
     assert system.requests == []
-    assert ("tickets.not-configured", {"system": "servicenow"}) in world.ports.log.said  # type: ignore[attr-defined]
+    assert ("tickets.not-configured", "servicenow") in {(event, values.get("system")) for event, values in world.log.said}
 
 
 def test_a_saving_in_another_currency_is_not_held_against_the_amount(jira: tuple[Jira, str], tmp_path: Path) -> None:
@@ -188,7 +190,9 @@ def test_a_saving_in_another_currency_is_not_held_against_the_amount(jira: tuple
     world.propose(shrink())
 
     assert system.issues == []
-    assert ("tickets.other-currency", {"wanted": "JPY", "input": "USD"}) in world.ports.log.said  # type: ignore[attr-defined]
+    assert ("tickets.other-currency", "JPY", "USD") in {
+        (event, values.get("wanted"), values.get("input")) for event, values in world.log.said
+    }
 
 
 @pytest.mark.security(36)
@@ -225,6 +229,143 @@ def test_nothing_merges_before_its_change_request_is_approved(tmp_path: Path) ->
         world.tick_verify()
 
     assert world.life().state is State.MERGED
+
+
+CHANGED = {"number": "CHG1", "state": "Implement", "approval": "Approved", "sys_id": "1"}
+UNLESS_APPROVED = FREEZE.replace(
+    b"rules:\n", b"rules:\n  - {name: no-change, when: [{fact: change-request.approval, is-not: approved}], tier: two-approvals}\n"
+)
+
+
+def test_a_servicenow_that_is_down_lets_its_proposals_wait_by_name_and_comes_back_by_itself(tmp_path: Path) -> None:
+    system = ServiceNow()
+    with serving(system) as url:
+        world = joined(make_world(tmp_path, config=SERVICENOW), url, "servicenow")
+        system.fail = [503] * 100
+        world.propose(shrink())
+        world.click("approve")
+        waiting = waits_for(world)
+        system.fail.clear()
+        system.changes.append({"correlation_id": world.life().planned().id, **CHANGED})
+        world.later(hours=1)
+        world.tick_verify()
+
+    assert waiting == ["not read: the ticket system gave no answer"]
+    assert world.life().state is State.MERGED
+
+
+@pytest.mark.parametrize("status", [400, 401, 503])
+def test_a_servicenow_that_does_not_answer_keeps_no_run_from_its_end(tmp_path: Path, status: int) -> None:
+    """Whatever it answers, the run goes on to the findings behind the first."""
+    system = ServiceNow(fail=[status] * 100)
+    with serving(system) as url:
+        world = joined(group_world(tmp_path, config=SERVICENOW), url, "servicenow")
+
+        said = world.propose(smaller("batch", world), smaller("ml", world))
+
+    assert "2 proposals stand" in said
+
+
+def test_a_servicenow_that_is_down_voids_no_yes(tmp_path: Path) -> None:
+    """A rule that asks for more people unless it is approved would else take the yes away, each time that nobody answers."""
+    system = ServiceNow()
+    with serving(system) as url:
+        world = joined(make_world(tmp_path, UNLESS_APPROVED, config=SERVICENOW), url, "servicenow")
+        world.propose(shrink())
+        system.changes.append({"correlation_id": world.life().planned().id, **CHANGED})
+        world.later(hours=1)
+        world.tick_verify()
+        world.click("approve")
+        system.fail = [503] * 100
+        world.later(hours=1)
+        world.tick_verify()
+        during = (world.life().state, len(world.life().approvals))
+        system.fail.clear()
+        world.later(days=3)
+        world.measure()
+        world.tick_verify()
+
+    assert during == (State.AWAITING, 1)
+    assert world.life().state is State.MERGED
+
+
+def worsened(root: Path, url: str, system: ServiceNow, **changed: str) -> World:
+    """Merged with its change request, which then becomes what is said; and what was merged got worse."""
+    world = joined(make_world(root, ONE, config=SERVICENOW), url, "servicenow")
+    world.propose(shrink())
+    row = {"correlation_id": world.life().planned().id, **CHANGED}
+    system.changes.append(row)
+    world.later(hours=1)
+    world.tick_verify()
+    world.click("approve")
+    world.apply()
+    world.later(hours=1)
+    world.tick_verify()
+    system.changes.append(row | changed)
+    worsen(world)
+    return world
+
+
+@pytest.mark.security(20)
+@pytest.mark.parametrize("changed", [{}, {"state": "Closed"}])
+def test_what_was_merged_with_a_change_request_is_undone_without_a_second_one(tmp_path: Path, changed: dict[str, str]) -> None:
+    system = ServiceNow()
+    with serving(system) as url:
+        world = worsened(tmp_path, url, system, **changed)
+
+    back = rollback(world)
+    assert back is not None
+    assert (back.state, world.merges()) == (State.MERGED, 2)
+
+
+@pytest.mark.security(20)
+@pytest.mark.parametrize(
+    ("changed", "saw"),
+    [
+        ({"state": "Canceled"}, "none found, and that of the change it undoes: CHG1 is canceled, approved"),
+        ({"number": "CHG2"}, "none found, nor one that stands and that the change it undoes was merged with"),
+    ],
+)
+def test_what_was_canceled_or_is_another_one_by_now_covers_no_rollback(tmp_path: Path, changed: dict[str, str], saw: str) -> None:
+    system = ServiceNow()
+    with serving(system) as url:
+        world = worsened(tmp_path, url, system, **changed)
+        back = rollback(world)
+        assert back is not None
+        waiting = back.verdict
+        system.changes.append({"correlation_id": back.planned().id, **CHANGED, "number": "CHG3"})
+        worsen(world)
+
+    assert waiting is not None
+    assert [line.saw for line in waiting.lines if line.rule == "change-request"] == [saw]
+    assert back.state is State.OPEN
+    ended = rollback(world)
+    assert ended is not None
+    assert ended.state is State.MERGED
+
+
+def test_a_servicenow_that_is_down_lets_a_rollback_wait_until_it_is_back(tmp_path: Path) -> None:
+    system = ServiceNow()
+    with serving(system) as url:
+        world = worsened(tmp_path, url, system, state="Canceled")
+        system.changes.pop()
+        mended, system.authorization = system.authorization, "nobody's"
+        worsen(world)
+        during = rollback(world)
+        system.authorization = mended
+        world.later(hours=1)
+        world.tick_verify()
+
+    after = rollback(world)
+    assert during is not None
+    assert after is not None
+    assert (during.state, after.state) == (State.OPEN, State.MERGED)
+
+
+def waits_for(world: World) -> list[str]:
+    verdict = world.life().verdict
+    assert verdict is not None
+    return [line.saw for line in verdict.lines if line.rule == "change-request" and not line.held]
 
 
 # ── annotations ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from trimtab.records import FieldUnit, PoolField
 
 fields: st.SearchStrategy[PoolField] = st.sampled_from(sorted(amounts.AMOUNTS))
 units: st.SearchStrategy[FieldUnit] = st.sampled_from(["cores", "millicores", "bytes", "mib", "gib", "pieces", "quantity"])
-texts = st.from_regex(r"[0-9]{1,6}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi|e[0-9])?", fullmatch=True)
+texts = st.integers(0, 999_999).map(str) | st.from_regex(r"[0-9]{1,6}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi|e[0-9])?", fullmatch=True)
 
 
 @given(fields, units, texts, texts)

@@ -56,6 +56,22 @@ def test_the_stop_command_carries_its_reason() -> None:
     assert parse_slack(recorded("slack_command")) == Command(name="stop", user="U0PLATFORM", channel="C0FINOPS", reason="quarter end")
 
 
+@pytest.mark.parametrize(
+    ("text", "about", "reason"),
+    [
+        ("rollback prop-1 the nightly  job\nis slow", "prop-1", "the nightly job is slow"),
+        ("ROLLBACK  `prop-1` slow", "prop-1", "slow"),
+        ("rollback prop-1", "prop-1", ""),
+        ("rollback", "", ""),
+        ("lift dev-east/idle-nodes looked at", "dev-east/idle-nodes", "looked at"),
+    ],
+)
+def test_what_is_asked_back_is_named_before_the_reason(text: str, about: str, reason: str) -> None:
+    found = parse_slack(form(command="/trimtab", text=text, user_id="U1", channel_id="C1"))
+
+    assert found == Command(name="lift" if text.startswith("lift") else "rollback", user="U1", channel="C1", reason=reason, about=about)
+
+
 def test_a_command_without_a_word_is_status() -> None:
     found = parse_slack(form(command="/trimtab", text="", user_id="U1", channel_id="C1"))
 

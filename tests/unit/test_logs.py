@@ -46,7 +46,8 @@ def test_a_long_text_is_cut(tmp_path: Path) -> None:
 
 def test_no_caller_passes_on_names_from_outside() -> None:
     """The name of a value is a word in our code: `log.info("…", **whatever)` would let somebody else choose it."""
-    files = [path for folder in ("shared", "functions") for path in (ROOT / folder).rglob("*.py") if path.name != "wiring_light.py"]
+    wrappers = {"wiring_light.py", "correlation.py", "emf.py"}  # they hand on what such calls said
+    files = [path for folder in ("shared", "functions") for path in (ROOT / folder).rglob("*.py") if path.name not in wrappers]
     calls = [call for path in files for call in re.findall(r"\blog\.(?:info|warning)\([^)]*\*\*[^)]*\)", path.read_text())]
 
     assert calls == []

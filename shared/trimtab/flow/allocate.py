@@ -142,6 +142,10 @@ def _publish(run: _Run, exports: Sequence[str], observed: Observed) -> Summary:
     summary = whole_summary(cube)
     documents = run.ports.documents
     documents.publish(f"summaries/all/{run.period}", summary.to_json())
+    for found in summary.reconciliations:
+        if found.measure == "EffectiveCost" and found.unallocated_share is not None:
+            share = round(100 * found.unallocated_share, 2)
+            run.ports.log.info("period.published", period=run.period, currency=found.currency, unallocated_percent=float(share))
     documents.publish(f"places/{run.period}", {"period": run.period, "places": surroundings(cube.cells, observed)})
     for slug, name in _audiences(run, cube).items():
         documents.publish(f"summaries/team-{slug}/{run.period}", team_summary(cube, name, slug).to_json())

@@ -204,7 +204,9 @@ def _cost(look: Look, pool: Pool) -> PoolCost | None:
 
 
 def _scored(look: Look, finding: Finding, costs: Money | None) -> Finding:
-    cases = similar_cases(change_features(finding, look.cluster, look.ports), look.frozen.past)
+    shares = look.bills.owners(look.cluster.name, finding.subject.pool) if finding.subject.kind == "pool" else ()
+    teams = [team for team, _ in shares]
+    cases = similar_cases(change_features(finding, look.cluster, look.ports), look.frozen.past, teams)
     return scored(finding, costs=costs, similar=cases)
 
 

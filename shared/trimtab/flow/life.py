@@ -10,7 +10,20 @@ from trimtab.flow.basis import Basis, carried, keep, words_of
 from trimtab.flow.codec import dump, load
 from trimtab.lifecycle import Event, State, advance
 from trimtab.ports import Ports
-from trimtab.records import Approval, ClusterUid, CommitSha, Entry, Json, Outcome, PersonId, Proposal, ProposalId, Subject, Verdict
+from trimtab.records import (
+    Approval,
+    ChangeRequest,
+    ClusterUid,
+    CommitSha,
+    Entry,
+    Json,
+    Outcome,
+    PersonId,
+    Proposal,
+    ProposalId,
+    Subject,
+    Verdict,
+)
 
 STREAMS = "proposals/"
 NEWS = frozenset(
@@ -155,6 +168,10 @@ class Life:
     """Times of the looks that were bad, one after the other; a good one forgets them."""
     regression: str = ""
     """What got worse after it was applied, and is to be undone; "" = nothing did."""
+    undo_asked_by: PersonId | None = None
+    """Who asked for it to be undone, the first one; None = nobody did."""
+    change_request: ChangeRequest | None = None
+    """The tenant's change request that it was merged with, as it was then."""
     refused: str = ""
     """Why it was not merged although everybody asked for has said yes, as it was last told; "" = nobody was told so."""
 
@@ -274,6 +291,7 @@ class Journal:
             **self._ground_for(life),
             "words": words_of(life.verdict),
             "head": life.pull_request.head if life.pull_request else life.branch_head or "",
+            **({"correlation": self.ports.correlation} if self.ports.correlation else {}),
         }
         entry = self.ports.ledger.append(
             self.stream, self.head, kind=kind, at=self.now, actor=actor or self.actor, reason=reason, body=body, state=dump(life)
@@ -281,7 +299,22 @@ class Journal:
         if entry is None:
             raise Moved(self.stream)
         self.head, self.life = entry, life
-        self.ports.log.info("proposal", kind=kind, stream=self.stream, n=entry.n, actor=entry.actor, reason=reason)
+        self._log(entry)
+
+    def _log(self, entry: Entry) -> None:
+        """The one line of a decision."""
+        ref = self.life.pull_request
+        self.ports.log.info(
+            "proposal",
+            kind=entry.kind,
+            proposal=self.stream.removeprefix(STREAMS),
+            n=entry.n,
+            state=self.life.state,
+            actor=entry.actor,
+            repo=ref.repo if ref else "",
+            pull_request=ref.number if ref else None,
+            input=entry.reason,
+        )
 
     def _with_news(self, kind: str, reason: str, actor: str, life: Life) -> Life:
         """What the thread of the card should hear of this entry, if there is a card: it is told by whoever looks next."""

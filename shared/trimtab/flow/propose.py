@@ -7,7 +7,9 @@ last cluster to finish wakes `open`. A run that dies anywhere is finished by the
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
+from trimtab.analysis.quotas import BUDGET_FREEZE
 from trimtab.analysis.ranking import rank
 from trimtab.analysis.rightsize import fingerprint
 from trimtab.changes import TERRAFORM, branch_name, find_place, is_covered, is_editable, is_kustomization, layout_of, plan_edit
@@ -26,6 +28,7 @@ from trimtab.flow.governance import home_governance, read_governance
 from trimtab.flow.ground import Ground, ground_of, noted
 from trimtab.flow.groups import BUSY, Admitted, Group, admit, grouped, memories_of, turned_down, unlooked
 from trimtab.flow.life import Journal, Life, lives, proposal_id, stream_of, until_settled
+from trimtab.flow.live import live_quota
 from trimtab.flow.past_cases import past_cases
 from trimtab.flow.runs import Analysis, Plan, analysis_key, evidence_end, find_plan, keep_plan, latest_analyses, plan_of
 from trimtab.flow.tickets import keep_tickets
@@ -127,7 +130,8 @@ def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
     findings = rank(finding for analysis in analyses for finding in analysis.findings)
     said = [no for analysis in analyses for no in analysis.refusals]
     # First, so that a proposal that is no longer wanted is in nobody's way.
-    supersede_vanished(findings, said, evidence_end(frozen), ports, now, untold)
+    is_over_for = partial(_holds_for_no_budget, frozen, clusters, ports)
+    supersede_vanished(findings, said, evidence_end(frozen), ports, now, untold, is_over_for=is_over_for)
     known = lives(ports)
     drafts = [drafted(frozen, finding, clusters.get(finding.subject.cluster_uid), checkouts, ports) for finding in findings]
     carried = {} if not known else _carried(frozen, findings, said, known)
@@ -145,6 +149,9 @@ def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
                 opened += [] if isinstance(answer, Refusal) else [answer]
     supersede_stuck(carried.keys(), findings, said, evidence_end(frozen), ports, now, untold)
     told = reasons_of((*refusals, *said))
+    for refusal in refusals:
+        thing = f"{refusal.pool}: {refusal.reason}"
+        ports.log.info("finding.refused", run=frozen.run, rule=refusal.rule, cluster=refusal.cluster_uid, kind=refusal.kind, input=thing)
     ports.documents.publish(f"runs/{frozen.run}/refused", {"refusals": [dump(refusal) for refusal in refusals], "reasons": told})
     if not frozen.is_partial:
         ports.documents.publish("runs/latest", {"run": frozen.run, "at": frozen.at.isoformat()})
@@ -157,6 +164,18 @@ def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
         # All the rest is done: delivered again, the run finds it so, and tells what Slack did not take.
         raise Upstream("; ".join(untold))
     return f"{frozen.run}: {len(opened)} proposals stand, {len(refusals)} findings were not opened"
+
+
+def _holds_for_no_budget(frozen: Plan, clusters: Mapping[ClusterUid, Cluster], ports: Ports, proposal: Proposal) -> bool:
+    """True of quotas that were to be held for a budget which is not spent any more: a new month, a larger amount, another action.
+
+    What its pods ask for says nothing of that: a quota that is used up is never found large enough.
+    """
+    cluster = clusters.get(proposal.finding.subject.cluster_uid)
+    if cluster is None or cluster.uid not in frozen.clusters or any(part.finding.rule != BUDGET_FREEZE for part in proposal.parts):
+        return False
+    quotas = [live_quota(part.finding.subject, ports) for part in proposal.parts]
+    return all(quota is not None and not frozen.spent_on(cluster, quota) for quota in quotas)
 
 
 def checkout(repo: str, commit: CommitSha, ports: Ports, now: datetime) -> Checkout:

@@ -48,7 +48,9 @@ def sweep_forge(repo: str, ports: Ports, now: datetime) -> str:
 
 def sweep_inbox(ports: Ports, now: datetime) -> None:
     """What waited at the last sweep and waits still was lost on its way: its function is woken for it, once an hour."""
-    waiting = [key for key in ports.inbox.pending() if not key.startswith((AGAIN, "inbox/clock/verify/"))]
+    items = [item for item in ports.inbox.waiting() if not item.key.startswith((AGAIN, "inbox/clock/verify/"))]
+    waiting, oldest = [item.key for item in items], min((item.since for item in items), default=now)
+    ports.log.info("inbox.swept", waiting=len(waiting), oldest_seconds=max(0, int((now - oldest).total_seconds())))
     before = (ports.documents.find(SWEPT) or {}).get("keys")
     lost = {served_by(key) for key in waiting if isinstance(before, list) and key in before}
     for function in sorted(filter(None, lost)):

@@ -19,6 +19,7 @@ from trimtab.flow.governance import read_governance
 from trimtab.flow.health_alerts import look_into
 from trimtab.flow.life import STREAMS, Journal, Life, fold, until_settled
 from trimtab.flow.measure import measure
+from trimtab.flow.metric_files import keep_metric_files
 from trimtab.flow.requests import request_of
 from trimtab.flow.rollback import is_past_undoing, roll_back, stands, undone
 from trimtab.flow.sealing import seal_day
@@ -81,6 +82,7 @@ def _look_at_all(alert: str, ports: Ports, now: datetime) -> str:
         _guarded(proposal, partial(_look_at, proposal, entry, ports, now), told, failures, ports)
     for repository in ports.settings.repositories:
         _guarded(repository.id, partial(sweep_forge, repository.id, ports, now), told, failures, ports)
+    _guarded("metrics", partial(keep_metric_files, ports), told, failures, ports)
     try:
         seal_day(ports, now)
     finally:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from trimtab.errors import BadInput, Refused, TrimtabError, Upstream
+from trimtab.flow.correlation import bound
 from trimtab.ports import Ports
 
 
@@ -79,20 +80,31 @@ def check_route(wake: Wake, function: str) -> None:
 def serve(use_case: UseCase, wake: Wake, ports: Ports, now: datetime) -> str:
     """Run a use case for one wake, then mark it done; what was done before is not done again.
 
-    An input that no retry makes better is finished with its reason. Everything else escapes, and the queue delivers again.
+    An input that no retry makes better is finished with its reason. Everything else escapes, and the queue delivers again. Its lines say
+    which wake and which story they are of, and the last one how it ended and how long it took.
     """
     if ports.inbox.is_done(wake.key):
         return "done before"
+    begun, own = ports.stopwatch(), bound(ports, wake.key, served_by(wake.key) or "", wake.body)
     if wake.body:
         ports.inbox.put(wake.key, wake.body)
+    result = "done"
     try:
-        outcome = _again(use_case, wake, ports, now) if wake.key.startswith(AGAIN) else use_case(wake, ports, now)
+        outcome = _again(use_case, wake, ports, now) if wake.key.startswith(AGAIN) else use_case(wake, own, now)
     except (BadInput, Refused) as error:
-        outcome = f"refused: {error}"
-        ports.log.warning("wake.refused", key=wake.key, input=str(error))
+        result, outcome = "refused", f"refused: {error}"
+        own.log.warning("wake.refused", input=str(error))
+    except Exception as error:
+        said = str(error) if isinstance(error, TrimtabError) else repr(error)
+        own.log.warning("wake.failed", seconds=_seconds(ports, begun), input=said)
+        raise
     ports.inbox.finish(wake.key, outcome)
-    ports.log.info("wake.finished", key=wake.key, outcome=outcome)
+    own.log.info("wake.finished", result=result, seconds=_seconds(ports, begun), input=outcome)
     return outcome
+
+
+def _seconds(ports: Ports, begun: float) -> float:
+    return round(ports.stopwatch() - begun, 3)
 
 
 def _again(use_case: UseCase, wake: Wake, ports: Ports, now: datetime) -> str:

@@ -9,7 +9,7 @@ from trimtab.records import Json
 
 @dataclass(frozen=True, slots=True)
 class StoreDocuments:
-    """docs/<key>.json."""
+    """docs/<key>.json, and texts as docs/<key>."""
 
     objects: Objects
 
@@ -21,6 +21,15 @@ class StoreDocuments:
         """The document, or None. Raises Broken where it is not a JSON object."""
         encoded = self.objects.read(_path(key))
         return None if encoded is None else parse(encoded, _path(key))
+
+    def publish_text(self, key: str, text: str) -> None:
+        """Put `text` under `key`, replacing what was there."""
+        self.objects.publish(f"docs/{key}", text.encode())
+
+    def find_text(self, key: str) -> str | None:
+        """The text, or None."""
+        encoded = self.objects.read(f"docs/{key}")
+        return None if encoded is None else encoded.decode()
 
     def keys(self, prefix: str) -> list[str]:
         """All keys that start with `prefix`, sorted."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from trimtab.adapters.store.canonical import encode
 from trimtab.adapters.store.objects import Objects
 from trimtab.errors import BadInput
+from trimtab.ports import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,16 @@ class StoreInbox:
         _done(key)
         return self.objects.read(key)
 
-    def pending(self, source: str = "") -> list[str]:
-        """Keys without a done mark, oldest put first; two listings, however many there are."""
+    def waiting(self, source: str = "") -> list[Waiting]:
+        """What has no done mark, oldest put first; two listings, however many there are."""
         below = f"{source}/" if source else ""
         done = set(self.objects.keys(f"done/{below}"))
-        waiting = [item for item in self.objects.listed(f"inbox/{below}") if _done(item.key) not in done]
-        return [item.key for item in sorted(waiting, key=lambda item: (item.modified, item.key))]
+        found = [Waiting(item.key, item.modified) for item in self.objects.listed(f"inbox/{below}") if _done(item.key) not in done]
+        return sorted(found, key=lambda item: (item.since, item.key))
+
+    def pending(self, source: str = "") -> list[str]:
+        """Keys without a done mark, oldest put first."""
+        return [item.key for item in self.waiting(source)]
 
     def finish(self, key: str, outcome: str) -> None:
         """Mark as done, after the last effect; the first mark stays."""
@@ -51,9 +56,10 @@ class StoreInbox:
             raise BadInput(f"{key}: not done yet, so it cannot be forgotten")
         self.objects.delete(key)
 
-    def expire(self, before: datetime) -> int:
+    def expire(self, before: datetime, source: str = "") -> int:
         """Delete requests that were done before then, for stores without lifecycle rules; how many. What waits never expires."""
-        expired = [mark.key for mark in self.objects.listed("done/") if mark.modified < before]
+        below = f"{source}/" if source else ""
+        expired = [mark.key for mark in self.objects.listed(f"done/{below}") if mark.modified < before]
         for mark in expired:
             # The mark goes last: a request without its mark would be served again.
             self.objects.delete("inbox/" + mark.removeprefix("done/"))
