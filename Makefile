@@ -84,6 +84,7 @@ accuracy: $(READY) ## measure the models on held-out data and write docs/accurac
 
 lock: $(READY) ## resolve the requirements anew, with hashes and without addresses
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --all-extras --group dev --no-emit-package pyspark pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra cli -c requirements.lock pyproject.toml -o infra/kubernetes/requirements.txt
 	echo 'pyspark>=4.1,<5' | $(BIN)/uv pip compile --quiet --no-deps --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-spark.txt
 	printf 'focus_validator==2.2.1\npyarrow<20\npoetry-core>=2,<3\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-emit-package pandasql --no-emit-package sqlalchemy - -o requirements-focus.txt
 	echo 'uv' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-uv.txt
