@@ -48,7 +48,7 @@ locals {
   ) }
 }
 
-# For people: what `trimtab resume`, `stop`, `erase` and a replay need. Attach it to whoever operates.
+# For people: what `trimtab status`, `resume`, `stop`, `erase` and a replay need. Attach it to whoever operates.
 resource "aws_iam_policy" "operator" {
   name        = "${var.prefix}-operator"
   description = "Permit, erasure and dead letters of ${var.prefix}"
@@ -57,7 +57,7 @@ resource "aws_iam_policy" "operator" {
     Statement = concat([
       { Effect = "Allow", Action = ["s3:ListBucket"], Resource = [local.ledger.arn, local.store.arn] },
       { Effect = "Allow", Action = ["s3:GetObject"], Resource = ["${local.ledger.arn}/${var.tenant}/*", "${local.store.arn}/${var.tenant}/*"] },
-      { Effect = "Allow", Action = ["s3:PutObject"], Resource = ["${local.places.ledger}permit/*", "${local.places.ledger}streams/people/*", "${local.places.ledger}inbox/again/*"] },
+      { Effect = "Allow", Action = ["s3:PutObject"], Resource = [for folder in ["permit", "people", "streams/people", "streams/access", "inbox/again"] : "${local.places.ledger}${folder}/*"] },
       { Effect = "Allow", Action = ["s3:DeleteObject"], Resource = ["${local.places.ledger}people/*", "${local.places.ledger}inbox/*"] },
       {
         Effect   = "Allow"

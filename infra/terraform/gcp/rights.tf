@@ -93,7 +93,7 @@ locals {
   operating = merge([for member in var.operators : {
     "${member} reads the ledger" = { member = member, bucket = "ledger", role = "roles/storage.objectViewer", folders = [""] }
     "${member} reads the store"  = { member = member, bucket = "store", role = "roles/storage.objectViewer", folders = [""] }
-    "${member} adds"             = { member = member, bucket = "ledger", role = "roles/storage.objectCreator", folders = ["permit/", "streams/people/", "inbox/again/"] }
+    "${member} adds"             = { member = member, bucket = "ledger", role = "roles/storage.objectCreator", folders = ["permit/", "streams/people/", "streams/access/", "inbox/again/"] }
     "${member} erases"           = { member = member, bucket = "ledger", role = "roles/storage.objectUser", folders = ["people/", "inbox/"] }
   }]...)
   reads_dead_letters = { for pair in setproduct(sort(var.operators), [for name in keys(local.table) : name if name != "receive"]) : "${pair[0]} ${pair[1]}" => { member = pair[0], function = pair[1] } }

@@ -13,7 +13,7 @@ from trimtab import wiring
 from trimtab.adapters.starter import ForgeName, grants, write_starter
 from trimtab.cli.options import ConfigOption, Format, FormatOption, StoreOption, ViewerOption
 from trimtab.cli.output import print_json, print_table, say
-from trimtab.cli.session import Session, acting, asking, deciding, functions_of, reading, retelling
+from trimtab.cli.session import Session, acting, asking, functions_of, operating, reading, retelling
 from trimtab.errors import BadInput, Broken, Refused, Upstream
 from trimtab.flow.wake import Wake, tick_key
 
@@ -75,7 +75,7 @@ def stop(
     config: ConfigOption = None,
 ) -> None:
     """Add a stop."""
-    with deciding(store, config, elsewhere="type `/trimtab stop REASON` in Slack") as session:
+    with operating(store, config) as session:
         session.ports.permit.stop(by=_recorded(who, session), reason=reason, at=session.now)
     say(f"stopped by {who}: {reason}")
 
@@ -86,8 +86,8 @@ def resume(
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Take the stop away; the store's operator only."""
-    with deciding(store, config) as session:
+    """Take the stop away: for whoever the store lets write its permit, which no function may."""
+    with operating(store, config) as session:
         session.ports.permit.resume(by=_recorded(who, session), reason=reason, at=session.now)
     say(f"writing is allowed again, says {who}: {reason}")
 

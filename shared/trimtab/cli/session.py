@@ -108,6 +108,15 @@ def deciding(store: str | None, config: str | None = None, *, elsewhere: str = "
 
 
 @contextmanager
+def operating(store: str | None, config: str | None = None) -> Iterator[Session]:
+    """For stop and resume, on any store: whoever the store lets write its permit may, and the name is what they say of themselves."""
+    if config:
+        raise BadInput("--config: the permit is the deployment's own; leave it out")
+    with keeping(store) as session:
+        yield session
+
+
+@contextmanager
 def functions_of(settings: Settings) -> Iterator[None]:
     """Entry points find their store in the environment, as in a cloud: this command's, whatever the shell says."""
     before = os.environ.get("TRIMTAB_STORE")
