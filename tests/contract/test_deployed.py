@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.request import Request, urlopen
 
 import boto3
 import pytest
@@ -50,7 +49,6 @@ def account() -> Iterator[AwsDeployment]:
         "AWS_SECRET_ACCESS_KEY": "test",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST"), timeout=10).close()  # one state for all servers of a process
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     boto3.client("iam").create_role(RoleName="x", AssumeRolePolicyDocument=policy)

@@ -30,8 +30,12 @@ def handler(event):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[FlaskClient]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     """A function as Google runs it; its trigger type is not said, as it is not where a function has no trigger."""
+    for name in ("FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE"):
+        # The framework writes them for its children; after the test they are as they were.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     (tmp_path / "main.py").write_text(MAIN)
     WOKEN.clear()
     yield functions_framework.create_app("handler", str(tmp_path / "main.py")).test_client()

@@ -33,6 +33,8 @@ class Applied:
     front: Front
     outputs: dict[str, Any]
     resources: dict[str, dict[str, Any]]
+    others: set[str]
+    """What was there before; all servers of AWS in one process have one state."""
 
     def client(self, service: str) -> Any:
         """A boto3 client of the same AWS."""
@@ -55,6 +57,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
     folder = tmp_path_factory.mktemp("terraform")
     zips = bundles(folder / "bundles", list(FUNCTIONS))
     with aws() as front:
+        others = names(front)
         variables = {
             "region": REGION,
             "bundles": str(zips),
@@ -73,7 +76,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
         root = copied(folder / "tree", endpoint=front.url, variables=variables)
         root.apply()
         outputs = json.loads(root.run("output", "-json").stdout)
-        yield Applied(root, front, {name: each["value"] for name, each in outputs.items()}, root.resources())
+        yield Applied(root, front, {name: each["value"] for name, each in outputs.items()}, root.resources(), others)
 
 
 def test_the_tree_is_formatted_and_valid(tmp_path: Path) -> None:
@@ -268,7 +271,7 @@ def test_what_is_needed_to_gate_is_given_to_merge_alone(applied: Applied) -> Non
 def test_every_function_can_read_the_settings_that_it_is_given(applied: Applied, name: str) -> None:
     """What Terraform writes and what the code reads are held together here; a key too many would stop a function at its first event."""
     variables = applied.client("lambda").get_function_configuration(FunctionName=f"trimtab-{name}")["Environment"]["Variables"]
-    environ = {key: "x" * 40 if text.startswith("arn:") else text for key, text in variables.items()}
+    environ = {key: f"secret-of-{key}".ljust(48, ".") if text.startswith("arn:") else text for key, text in variables.items()}
     if variables["TRIMTAB_SETTINGS"].startswith("arn:"):
         secrets = applied.client("secretsmanager")
         environ["TRIMTAB_SETTINGS"] = secrets.get_secret_value(SecretId=variables["TRIMTAB_SETTINGS"])["SecretString"]
@@ -521,36 +524,36 @@ def test_a_function_that_leaves_the_code_leaves_nothing_behind_and_neither_does_
     applied.root.apply("-refresh=false")
 
     assert [address for address, values in applied.root.resources().items() if "learn" in json.dumps([address, values])] == []
-    assert not [name for name in names(applied) if name.startswith(("trimtab-learn", "/aws/lambda/trimtab-learn"))]
+    assert not [name for name in names(applied.front) if name.startswith(("trimtab-learn", "/aws/lambda/trimtab-learn"))]
 
-    empty(applied.client("s3"))
+    empty(applied.client("s3"), applied.others)
     applied.root.destroy()
 
-    assert names(applied) == []
+    assert names(applied.front) - applied.others == set()
     assert applied.root.resources() == {}
 
 
-def empty(s3: Any) -> None:
+def empty(s3: Any, others: set[str]) -> None:
     """What the tests put; a bucket that holds anything is not destroyed, and that is meant."""
-    for bucket in s3.list_buckets()["Buckets"]:
+    for bucket in (each for each in s3.list_buckets()["Buckets"] if each["Name"] not in others):
         for version in s3.list_object_versions(Bucket=bucket["Name"]).get("Versions", []):
             if not version["Key"].startswith("bundles/"):
                 s3.delete_object(Bucket=bucket["Name"], Key=version["Key"], VersionId=version["VersionId"])
 
 
-def names(applied: Applied) -> list[str]:
-    """Everything of ours that AWS lists, by name."""
-    found = [each["FunctionName"] for each in applied.client("lambda").list_functions()["Functions"]]
-    found += [each["EventSourceArn"] for each in applied.client("lambda").list_event_source_mappings()["EventSourceMappings"]]
-    found += [url.rsplit("/", 1)[-1] for url in applied.client("sqs").list_queues().get("QueueUrls", [])]
-    found += [each["RoleName"] for each in applied.client("iam").list_roles()["Roles"]]
-    found += [each["PolicyName"] for each in applied.client("iam").list_policies(Scope="Local")["Policies"]]
-    found += [each["logGroupName"] for each in applied.client("logs").describe_log_groups()["logGroups"]]
-    found += [each["Name"] for each in applied.client("scheduler").list_schedules()["Schedules"]]
-    found += [each["AlarmName"] for each in applied.client("cloudwatch").describe_alarms()["MetricAlarms"]]
-    found += [each["DashboardName"] for each in applied.client("cloudwatch").list_dashboards()["DashboardEntries"]]
-    found += [each["Name"] for each in applied.client("s3").list_buckets()["Buckets"]]
-    found += [each["TopicArn"] for each in applied.client("sns").list_topics()["Topics"]]
-    found += [each["Name"] for each in applied.client("secretsmanager").list_secrets()["SecretList"]]
-    found += [each["ApiId"] for each in applied.client("apigatewayv2").get_apis()["Items"]]
-    return sorted(found)
+def names(front: Front) -> set[str]:
+    """Everything that AWS lists, by name."""
+    found = [each["FunctionName"] for each in client(front, "lambda").list_functions()["Functions"]]
+    found += [each["EventSourceArn"] for each in client(front, "lambda").list_event_source_mappings()["EventSourceMappings"]]
+    found += [url.rsplit("/", 1)[-1] for url in client(front, "sqs").list_queues().get("QueueUrls", [])]
+    found += [each["RoleName"] for each in client(front, "iam").list_roles()["Roles"]]
+    found += [each["PolicyName"] for each in client(front, "iam").list_policies(Scope="Local")["Policies"]]
+    found += [each["logGroupName"] for each in client(front, "logs").describe_log_groups()["logGroups"]]
+    found += [each["Name"] for each in client(front, "scheduler").list_schedules()["Schedules"]]
+    found += [each["AlarmName"] for each in client(front, "cloudwatch").describe_alarms()["MetricAlarms"]]
+    found += [each["DashboardName"] for each in client(front, "cloudwatch").list_dashboards()["DashboardEntries"]]
+    found += [each["Name"] for each in client(front, "s3").list_buckets()["Buckets"]]
+    found += [each["TopicArn"] for each in client(front, "sns").list_topics()["Topics"]]
+    found += [each["Name"] for each in client(front, "secretsmanager").list_secrets()["SecretList"]]
+    found += [each["ApiId"] for each in client(front, "apigatewayv2").get_apis()["Items"]]
+    return set(found)
