@@ -151,7 +151,6 @@ def test_deciding_by_name_is_for_a_disk_of_our_own(store: Path) -> None:
         (("rollback", "prop-1"), "`/trimtab rollback prop-1 REASON` in Slack"),
         (("freeze", "dev-east/idle-nodes", "--lift"), "`/trimtab lift dev-east/idle-nodes REASON` in Slack"),
         (("freeze", "dev-east/idle-nodes"), "write a freeze into .trimtab/policy.yaml"),
-        (("stop",), "`/trimtab stop REASON` in Slack"),
     ],
 )
 def test_what_is_decided_by_name_elsewhere_says_how(command: tuple[str, ...], instead: str) -> None:
