@@ -10,8 +10,20 @@ from pathlib import Path
 from typing import Any
 
 TREE = Path(__file__).parents[2] / "infra" / "terraform"
-PLUGINS = Path(os.environ.get("TRIMTAB_TERRAFORM_PLUGINS", "/opt/tf-plugins"))
-"""A folder as `terraform init -plugin-dir` takes it; `terraform providers mirror` makes one."""
+PROVIDER = "registry.terraform.io/hashicorp/aws/5.*/*/terraform-provider-aws_*"
+
+
+def _plugins() -> Path:
+    """A folder as `terraform init -plugin-dir` takes it: what the variable says, else the first usual place with the provider in it."""
+    said = os.environ.get("TRIMTAB_TERRAFORM_PLUGINS")
+    if said:
+        return Path(said)
+    usual = [Path.home() / ".terraform.d/plugins", *(Path(root) / "share/terraform/plugins" for root in ("/usr/local", "/usr"))]
+    places = [*usual, *sorted(Path("/opt").glob("*/"))]
+    return next((place for place in places if next(place.glob(PROVIDER), None)), usual[0])
+
+
+PLUGINS = _plugins()
 SERVICES = (
     "apigatewayv2", "budgets", "ce", "cloudwatch", "ec2", "emrserverless", "events", "iam", "kms", "lambda", "logs", "s3", "scheduler",
     "secretsmanager", "sns", "sqs", "sts",
@@ -22,7 +34,7 @@ def why_not() -> str:
     """Why Terraform cannot run here; "" = it can."""
     if shutil.which("terraform") is None:
         return "no terraform on this machine"
-    if not list(PLUGINS.glob("registry.terraform.io/hashicorp/aws/5.*/*/terraform-provider-aws_*")):
+    if not list(PLUGINS.glob(PROVIDER)):
         return f"no AWS provider 5 below {PLUGINS}; say where with TRIMTAB_TERRAFORM_PLUGINS"
     return ""
 

@@ -452,7 +452,7 @@ def test_what_the_image_copies_is_there_and_runs(tmp_path: Path) -> None:
                 shutil.copytree(ROOT / source, place, dirs_exist_ok=True)
             else:
                 shutil.copyfile(ROOT / source, place)
-    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "opt" / "trimtab"), "PYTHONSAFEPATH": "1"}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "app" / "trimtab"), "PYTHONSAFEPATH": "1"}
     script = (
         "import sys; sys.path = [place for place in sys.path if not place.startswith(sys.argv[1])];"
         "import trimtab, functions.worker, functions.receive.server; from trimtab.adapters.wording import load_wording;"
