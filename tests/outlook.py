@@ -125,7 +125,7 @@ class KeptChat:
         raise NotImplementedError
 
 
-def store(root: Path, *own: Sequence[Cell], chat: KeptChat | None = None, **settings: str) -> Ports:
+def store(root: Path, *own: Sequence[Cell], chat: KeptChat | None = None, **settings: Any) -> Ports:
     """Real ports on a folder, with summaries of these cells published for every month they are in."""
     chosen = Settings.model_validate({"store": f"file://{root}", "config_dir": str(RULES), "finance_channel": "C0FINANCE"} | settings)
     ports = replace(wiring.build(chosen, log=Quiet()), chat=chat or KeptChat())

@@ -3,7 +3,7 @@
 A port raises `Upstream` when the world fails and returns a value when the world says no. None of them retries a write.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -221,6 +221,9 @@ class Documents(Protocol):
     def find_text(self, key: str) -> str | None:
         """The text, or None."""
 
+    def find_all(self, keys: Sequence[str]) -> Iterator[tuple[str, Json | None]]:
+        """Each key with its document or None, in the order given, several read at a time."""
+
     def keys(self, prefix: str) -> list[str]:
         """All keys of documents below `prefix`, sorted; no texts."""
 
@@ -357,11 +360,17 @@ class Compacting(Protocol):
 class Palette(Protocol):
     """Spectro Cloud Palette, read-only."""
 
+    def listed(self) -> Mapping[ClusterUid, str]:
+        """Uid → name of every cluster that Palette lists, looked into or not, as of at most a minute ago: a few requests for them all."""
+
     def clusters(self) -> tuple[Cluster, ...]:
-        """Every cluster of the tenant with its live pools, as of at most a minute ago."""
+        """Every cluster of the tenant with its live pools, as of at most a minute ago: several requests for each of them."""
 
     def cluster(self, uid: ClusterUid) -> Cluster | None:
         """One cluster read now; None = gone, or of a kind that `left_alone` names."""
+
+    def look(self, uid: ClusterUid) -> Cluster | Refusal | None:
+        """The same, and of one that is left alone the reason why; None = gone."""
 
     def left_alone(self) -> tuple[Refusal, ...]:
         """The clusters that are recognized and never touched (edge, vSphere, MAAS, virtual, imported …), each with why; pool is "*"."""
@@ -422,6 +431,16 @@ class Usage(Protocol):
 
     def volumes(self, cluster_uid: ClusterUid, start: datetime, end: datetime) -> "tuple[VolumeUse, ...]":
         """The largest volumes of a cluster, each over its hours; () = none was reported."""
+
+
+class KeptRules(Protocol):
+    """`.trimtab/` of each repo as whoever may read the forge left it in the store, for functions that hold no key of the forge."""
+
+    def keep(self, repo: str, commit: CommitSha, files: Mapping[str, bytes]) -> None:
+        """These files are at the tip of the default branch, which is this commit, now."""
+
+    def read(self, repo: str) -> tuple[CommitSha, Mapping[str, bytes]]:
+        """What was kept last. Raises Upstream where nothing was yet, or nothing since yesterday."""
 
 
 # ── The hands ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -713,6 +732,30 @@ class Deployment(Protocol):
         """Remove one thing. Raises Refused where it does not carry the tag, which is read again."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """One event that no delivery could serve."""
+
+    function: str
+    event: Mapping[str, Any]
+    """As the function was handed it: AWS's event, or what a CloudEvent of Pub/Sub carries."""
+    receipt: str
+    """What takes it away, while it is ours to read."""
+
+
+class DeadLetters(Protocol):
+    """Where a cloud puts the events that its functions could not serve, for a person who looks after them."""
+
+    def letters(self, function: str) -> Iterator[DeadLetter]:
+        """Each that waits, once; nobody else sees it for a minute."""
+
+    def hand_back(self, letter: DeadLetter) -> None:
+        """To its function again, and only then away from here: whoever dies in between has it served twice, which is once."""
+
+    def take_away(self, letter: DeadLetter) -> None:
+        """Nobody needs it any more."""
+
+
 class Log(Protocol):
     """Events with values beside them; foreign data only under `input`."""
 
@@ -760,6 +803,8 @@ class Ports:
     """None = the deployment has no second place, and its record can be called consistent, never proven."""
     people: People | None = None
     """None = people go by their names in owners.yaml everywhere, as for whoever only reads."""
+    kept_rules: KeptRules | None = None
+    """None = nobody here works without the forge's key."""
     correlation: str = ""
     """What the log lines and entries of one wake have in common with those of the event that began it all; "" = no wake."""
     stopwatch: Callable[[], float] = monotonic
@@ -771,8 +816,8 @@ class Ports:
 
 
 __all__ = [
-    "Buckets", "Catalog", "Chat", "Compacting", "Deployed", "Deployment",
-    "Documents", "Engine", "Forge", "Inbox", "InboxItem", "Kubernetes", "Lake",
+    "Buckets", "Catalog", "Chat", "Compacting", "DeadLetter", "DeadLetters", "Deployed", "Deployment",
+    "Documents", "Engine", "Forge", "Inbox", "InboxItem", "KeptRules", "Kubernetes", "Lake",
     "Learner", "Ledger", "Log",
     "MessageRef", "Metrics", "Palette", "Permit", "Ports", "Progress", "Session", "StoredObject", "Superseded",
     "Usage", "Waiting",

@@ -210,6 +210,8 @@ class Settings(_Strict):
     """None = no tickets are written, and no change requests looked up."""
     clock: AwareDatetime | None = None
     """A fixed "now", for replays; only a `file://` store may have it."""
+    rules_from: Literal["forge", "store"] = "forge"
+    """store: this function holds no key of the forge, and reads `.trimtab/` as `verify` leaves it in the store every few minutes."""
     config_dir: str | None = None
     """Read `.trimtab/`'s files from this folder instead of a repo: for attribution on a laptop, never for a change."""
     is_demo: bool = False
@@ -332,7 +334,7 @@ def load(environ: Mapping[str, str], store: str | None = None) -> Settings:
             values[name] = secret
         elif name in values and not url.startswith("file://"):
             raise BadInput(f"{place}.{name}: a secret may not stand here; set TRIMTAB_{name.upper()}")
-    for name in ("clock", "palette_url", "slack_url", "metrics_url", "ledger"):
+    for name in ("clock", "palette_url", "slack_url", "metrics_url", "ledger", "rules_from"):
         if environ.get(f"TRIMTAB_{name.upper()}"):
             values[name] = environ[f"TRIMTAB_{name.upper()}"]
     _same_place(values.get("store"), url, place)

@@ -34,12 +34,13 @@ from trimtab.adapters.store import open_state
 from trimtab.adapters.store.anchors import StoreAnchors
 from trimtab.adapters.store.buckets import StoreBuckets
 from trimtab.adapters.store.foreign import Access
+from trimtab.adapters.store.kept_rules import StoreRules
 from trimtab.adapters.store.named import NamedLedger, NamedPermit
 from trimtab.adapters.store.objects import open_objects
 from trimtab.adapters.teams import TeamsWebhooks
 from trimtab.adapters.tickets import tickets_of
 from trimtab.adapters.wording import load_wording
-from trimtab.errors import BadInput
+from trimtab.errors import BadInput, Refused
 from trimtab.locations import is_secret_arn
 from trimtab.ports import CostHistory, Engine, Forge, Lake, Log, Ports, Progress, Usage
 from trimtab.settings import Settings, local_path
@@ -102,7 +103,8 @@ def build(
         palette=palette,
         catalog=PaletteCatalog(palette) if palette.is_configured else BundledCatalog(),
         usage=late(lambda: _usage(lake, engine)),
-        forge=forge_of(settings),
+        forge=forge_of(settings) if settings.rules_from == "forge" else late(_no_forge),
+        kept_rules=StoreRules(state.documents, partial(now, settings)),
         chat=SlackChat.of(settings) if is_reading else NamedChat(SlackChat.of(settings), state.people),
         metrics=lambda uid: PrometheusMetrics.of(settings, uid),
         log=log or _log(settings),
@@ -173,9 +175,14 @@ def forge_of(settings: Settings) -> Forge:
     raise BadInput(f"settings.repositories: {' and '.join(sorted(kinds))} side by side; one deployment speaks to one kind of forge")
 
 
+def _no_forge() -> Forge:
+    raise Refused("settings.rules_from: store: this function holds no key of the forge, and asks it nothing")
+
+
 def scratch_directory(settings: Settings) -> Path:
-    """Where files are copied to before a SQL engine reads them: beside a local store, else the function's own /tmp."""
-    directory = local_path(settings.store) / "scratch" if settings.store.startswith("file://") else Path("/tmp/trimtab")  # noqa: S108
+    """Where files are copied to before a SQL engine reads them: beside a local store, else the function's own /tmp (or TMPDIR)."""
+    is_local = settings.store.startswith("file://")
+    directory = local_path(settings.store) / "scratch" if is_local else Path(tempfile.gettempdir()) / "trimtab"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 

@@ -86,6 +86,7 @@ def test_secrets_go_to_whom_they_are_for() -> None:
 
     assert set(RIGHTS["receive"]["secrets"]) == set(SENDER_SECRETS.values())
     assert holders["github_gate_key"] == holders["gitlab_merger_token"] == {"merge"}
+    assert holders["github_writer_key"] == holders["gitlab_writer_token"] == {"propose", "merge", "verify"}
     assert holders["teams_webhooks"] == holders["smtp_password"] == {"alert"}
     assert holders["palette_write_key"] == {"verify"}
     assert holders["azure_sas"] == {"ingest"}

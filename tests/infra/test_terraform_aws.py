@@ -247,12 +247,22 @@ def test_each_dashboard_is_a_free_one(applied: Applied) -> None:
 def test_no_secret_is_in_an_environment_or_in_the_state(applied: Applied) -> None:
     """Terraform makes the empty secret; its state is read by more people than the secret."""
     variables = applied.client("lambda").get_function_configuration(FunctionName="trimtab-merge")["Environment"]["Variables"]
-    secrets = {name: text for name, text in variables.items() if name not in {"TRIMTAB_STORE", "TRIMTAB_LEDGER"}}
+    secrets = {name: text for name, text in variables.items() if name not in {"TRIMTAB_STORE", "TRIMTAB_LEDGER", "TRIMTAB_RULES_FROM"}}
 
     assert {"TRIMTAB_SLACK_TOKEN", "TRIMTAB_GITHUB_GATE_KEY", "TRIMTAB_SETTINGS"} <= set(secrets)
     assert all(text.startswith("arn:aws:secretsmanager:") for text in secrets.values())
     versions = [address for address in applied.resources if address.startswith("aws_secretsmanager_secret_version")]
     assert versions == ['aws_secretsmanager_secret_version.settings["all"]', 'aws_secretsmanager_secret_version.settings["collect"]']
+
+
+@pytest.mark.security(28)
+def test_whoever_has_no_key_of_the_forge_is_told_to_read_the_rules_from_the_store(applied: Applied) -> None:
+    """Else it would ask the forge as nobody, and fail."""
+    found = applied.client("lambda").list_functions()["Functions"]
+    told = {each["FunctionName"].removeprefix("trimtab-"): each["Environment"]["Variables"].get("TRIMTAB_RULES_FROM") for each in found}
+
+    assert {name for name, source in told.items() if source} == {"ingest", "learn", "alert", "report"}
+    assert set(told.values()) == {"store", None}
 
 
 @pytest.mark.security(28)

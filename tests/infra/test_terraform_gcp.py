@@ -611,7 +611,20 @@ def test_secrets_are_named_and_never_written(made: dict[str, dict[str, Any]]) ->
 
         assert given == {"TRIMTAB_SETTINGS"} | {f"TRIMTAB_{secret.upper()}" for secret in own}
         assert {one["version"] for one in service["secret_environment_variables"] if one["key"] == "TRIMTAB_SLACK_TOKEN"} <= {"3"}
-        assert set(service["environment_variables"]) == {"TRIMTAB_STORE", "TRIMTAB_LEDGER"}
+        assert set(service["environment_variables"]) - {"TRIMTAB_RULES_FROM"} == {"TRIMTAB_STORE", "TRIMTAB_LEDGER"}
+
+
+@needs_terraform
+@pytest.mark.security(28)
+def test_whoever_has_no_key_of_the_forge_is_told_to_read_the_rules_from_the_store(made: dict[str, dict[str, Any]]) -> None:
+    """Else it would ask the forge as nobody, and fail."""
+    told = {
+        each["name"].removeprefix("trimtab-"): each["service_config"][0]["environment_variables"].get("TRIMTAB_RULES_FROM")
+        for each in of(made, "google_cloudfunctions2_function").values()
+    }
+
+    assert {name for name, source in told.items() if source} == {"ingest", "learn", "alert", "report"}
+    assert set(told.values()) == {"store", None}
 
 
 @needs_terraform
@@ -643,8 +656,8 @@ def test_a_spark_batch_is_told_where_its_settings_and_secrets_are(made: dict[str
     found = with_secrets(variables, client([HOST], transport=httpx.MockTransport(answered)), httpx.BasicAuth("any", "one"))
 
     assert deployment.load(found | {"TRIMTAB_STORE": asked["pysparkBatch"]["args"][1]}).tenant == "acme"
-    assert {path.split("/")[5] for path in fetched} == {"trimtab-settings-all", "trimtab-github-writer-key", "trimtab-palette-api-key"}
-    assert set(found) == {"TRIMTAB_LEDGER", "TRIMTAB_SETTINGS", "TRIMTAB_GITHUB_WRITER_KEY", "TRIMTAB_PALETTE_API_KEY"}
+    assert {path.split("/")[5] for path in fetched} == {"trimtab-settings-all", "trimtab-palette-api-key"}
+    assert set(found) == {"TRIMTAB_LEDGER", "TRIMTAB_RULES_FROM", "TRIMTAB_SETTINGS", "TRIMTAB_PALETTE_API_KEY"}
     assert asked["environmentConfig"]["executionConfig"]["serviceAccount"].startswith("trimtab-spark@")
 
 

@@ -61,12 +61,12 @@ resource "aws_iam_policy" "operator" {
       { Effect = "Allow", Action = ["s3:DeleteObject"], Resource = ["${local.places.ledger}people/*", "${local.places.ledger}inbox/*"] },
       {
         Effect   = "Allow"
-        Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks"]
+        Action   = ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         Resource = [for each in module.function : each.dead_queue.arn]
       },
       {
         Effect   = "Allow"
-        Action   = ["sqs:SendMessage"]
+        Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
         Resource = [for each in module.function : each.queue_arn if each.queue_arn != null]
       },
       ],

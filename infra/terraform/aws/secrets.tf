@@ -9,6 +9,9 @@ locals {
   }
   receive_settings = jsonencode({ for name, value in local.settings : name => value if contains(["tenant", "azure_entra"], name) })
 
+  # Who holds no key of the forge reads `.trimtab/` as `verify` left it in the store.
+  without_forge = toset([for name, each in local.rights : name if !contains(["receive", "collect"], name) && !contains(each.secrets, "github_writer_key")])
+
   own_secrets = { for name in keys(local.table) : name => setintersection(local.rights[name].secrets, var.secrets) }
   environment = { for name in keys(local.table) : name => merge(
     {
@@ -16,6 +19,7 @@ locals {
       TRIMTAB_LEDGER   = "s3://${local.ledger.name}"
       TRIMTAB_SETTINGS = name == "receive" ? local.receive_settings : local.settings_arns[name]
     },
+    contains(local.without_forge, name) ? { TRIMTAB_RULES_FROM = "store" } : {},
     { for secret in local.own_secrets[name] : "TRIMTAB_${upper(secret)}" => aws_secretsmanager_secret.this[secret].arn },
   ) }
   settings_arns = { for name in keys(local.table) : name => aws_secretsmanager_secret.settings[name == "collect" ? name : "all"].arn }

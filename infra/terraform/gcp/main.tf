@@ -52,7 +52,7 @@ module "function" {
   repository        = google_artifact_registry_repository.images.id
   builder           = google_service_account.builder.id
   service_account   = google_service_account.function[each.key].email
-  environment       = { TRIMTAB_STORE = "gs://${module.store.name}", TRIMTAB_LEDGER = "gs://${module.ledger.name}" }
+  environment       = local.environment[each.key]
   secrets           = local.secret_environment[each.key]
   ingress           = each.key == "receive" ? (var.domain == null ? "ALLOW_ALL" : "ALLOW_INTERNAL_AND_GCLB") : "ALLOW_INTERNAL_ONLY"
   network           = each.key == "receive" ? null : var.network

@@ -13,6 +13,11 @@ locals {
   }
   receive_settings = { for name, value in local.settings : name => value if contains(["tenant", "azure_entra"], name) }
 
+  # Who holds no key of the forge reads `.trimtab/` as `verify` left it in the store.
+  without_forge = toset([for name, each in local.rights : name if !contains(["receive", "collect"], name) && !contains(each.secrets, "github_writer_key")])
+  urls          = { TRIMTAB_STORE = "gs://${module.store.name}", TRIMTAB_LEDGER = "gs://${module.ledger.name}" }
+  environment   = { for name in keys(local.table) : name => merge(local.urls, contains(local.without_forge, name) ? { TRIMTAB_RULES_FROM = "store" } : {}) }
+
   own_secrets  = { for name in keys(local.table) : name => setintersection(local.rights[name].secrets, var.secrets) }
   settings_for = { for name in keys(local.table) : name => contains(keys(local.all_settings), name) ? name : "all" }
   all_settings = merge(local.settings_of, { receive = local.receive_settings })

@@ -91,7 +91,7 @@ resource "google_cloud_scheduler_job" "spark" {
         containerImage = var.spark.image
         # Google puts no secret into a batch: its variables say where they are.
         properties = { for name, value in merge(
-          { TRIMTAB_LEDGER = "gs://${module.ledger.name}" },
+          { for name, value in local.environment["ingest"] : name => value if name != "TRIMTAB_STORE" },
           { for name, each in local.secret_environment["ingest"] : name => "projects/${var.project}/secrets/${each.secret}/versions/${each.version}" },
         ) : "spark.dataproc.driverEnv.${name}" => value }
       }

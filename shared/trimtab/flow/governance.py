@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from trimtab.attribution.owners import compile_rules
-from trimtab.errors import BadInput
+from trimtab.errors import BadInput, Refused, Upstream
 from trimtab.policy.keyed import keyed
 from trimtab.policy.rules import FILES, OPTIONAL, parse_governance
 from trimtab.ports import Ports
@@ -18,8 +18,37 @@ def read_governance(ports: Ports, repo: str, commit: CommitSha | None = None) ->
 
     Raises BadInput naming the file and key where they cannot be read: then nothing opens and nothing merges.
     """
+    at, files = _kept(ports, repo, commit) if ports.settings.rules_from == "store" else _read(ports, repo, commit)
+    return _keyed(_parsed(tuple(files.items()), at), ports)
+
+
+def _read(ports: Ports, repo: str, commit: CommitSha | None) -> tuple[CommitSha, Mapping[str, bytes]]:
     at = commit or ports.forge.base_head(repo, ports.settings.repository(repo).branch)
-    return _keyed(_parsed(tuple(ports.forge.read_files(repo, at, PATHS).items()), at), ports)
+    return at, ports.forge.read_files(repo, at, PATHS)
+
+
+def _kept(ports: Ports, repo: str, commit: CommitSha | None) -> tuple[CommitSha, Mapping[str, bytes]]:
+    """As `verify` left them: good enough to book cost and to tell people by, and nobody decides about a change with them."""
+    if ports.kept_rules is None:
+        raise BadInput("settings.rules_from: store, but there are no kept rules here")
+    at, files = ports.kept_rules.read(ports.settings.repository(repo).id)
+    if commit not in {None, at}:
+        raise Refused(f"{repo}: the rules of commit {commit} are asked for, and this function, which has no key of the forge, knows {at}")
+    return at, files
+
+
+def keep_rules(ports: Ports) -> None:
+    """Leave every repo's rules where functions without a key of the forge read them; what cannot be read today stays as it was."""
+    if ports.kept_rules is None:
+        return
+    ports.forge.forget()
+    for repository in ports.settings.repositories:
+        try:
+            commit, files = _read(ports, repository.id, None)
+        except (BadInput, Refused, Upstream) as error:
+            ports.log.warning("rules.not-kept", repo=repository.id, input=str(error))
+        else:
+            ports.kept_rules.keep(repository.id, commit, files)
 
 
 @lru_cache(maxsize=16)

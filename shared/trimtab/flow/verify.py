@@ -15,7 +15,7 @@ from trimtab.flow.audits import follow_audits, judge_again
 from trimtab.flow.calling import call_once
 from trimtab.flow.cards import tell
 from trimtab.flow.effects import owes_close
-from trimtab.flow.governance import read_governance
+from trimtab.flow.governance import keep_rules, read_governance
 from trimtab.flow.health_alerts import look_into
 from trimtab.flow.life import STREAMS, Journal, Life, fold, until_settled
 from trimtab.flow.measure import measure
@@ -58,6 +58,9 @@ def verify(wake: Wake, ports: Ports, now: datetime) -> str:
         return judge_again(wake, ports)
     # Reading is allowed at any time, and an alert that nobody looked into vetoes its project.
     alert = look_into(wake, ports) if wake.key.startswith("inbox/palette/") else ""
+    if wake.key.startswith(CLOCK):
+        # Cost is booked and told while changes are stopped, and by functions that cannot read the rules themselves.
+        keep_rules(ports)
     stop = ports.permit.stop_reason()
     if stop:
         raise Refused("; ".join(filter(None, (alert, f"nothing is verified: {stop}"))))
