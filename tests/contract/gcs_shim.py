@@ -15,7 +15,10 @@ from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
 Loss = Literal["drop", "500"]
-Outage = Literal["forbidden", "silent"]
+Outage = Literal["forbidden", "silent", "taken"]
+"""taken: Google's answer to an account that may create objects and not replace any: 403 for what exists, not 412."""
+Relayed = tuple[int, dict[str, str], bytes]
+"""Status, headers and body of an answer."""
 _SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 _NOT_RELAYED = {"connection", "transfer-encoding", "content-length", "keep-alive", "host", "accept-encoding"}
 
@@ -26,8 +29,8 @@ class Relay(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, target: str, *, is_gcs: bool) -> None:
-        super().__init__(("127.0.0.1", 0), _Request)
+    def __init__(self, target: str, *, is_gcs: bool, handler: "type[Shim] | None" = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or Shim)
         self.target = urlsplit(target).netloc
         self.is_gcs = is_gcs
         self.losses: list[Loss | None] = []
@@ -55,13 +58,15 @@ def relaying(target: str, *, is_gcs: bool) -> Iterator[Relay]:
     relay.server_close()
 
 
-class _Request(BaseHTTPRequestHandler):
+class Shim(BaseHTTPRequestHandler):
+    """One connection to a relay."""
+
     protocol_version = "HTTP/1.1"
     server: Relay
 
     def handle_one(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        status, headers, answer = self._relayed(body)
+        status, headers, answer = self.relayed(body)
         loss = self._loss()
         if loss == "drop":
             self.close_connection = True
@@ -69,6 +74,8 @@ class _Request(BaseHTTPRequestHandler):
         if self.server.outage == "silent":
             sleep(1)
         if self.server.outage == "forbidden":
+            status, headers, answer = 403, {}, b"<Error><Code>AccessDenied</Code></Error>"
+        if self.server.outage == "taken" and status == 412:
             status, headers, answer = 403, {}, b"<Error><Code>AccessDenied</Code></Error>"
         if loss == "500":
             status, headers, answer = 500, {}, b"lost"
@@ -87,7 +94,8 @@ class _Request(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing: a test's output is its own."""
 
-    def _relayed(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def relayed(self, body: bytes) -> Relayed:
+        """What the target answers to this request."""
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() not in _NOT_RELAYED}
         path = self.path
         if self.server.is_gcs:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.conftest import Place, s3_options
+from tests.contract.gcs_shim import Relay
 from trimtab.adapters.store.buckets import MOST_READ, StoreBuckets
 from trimtab.errors import BadInput, TooLarge, Upstream
 
@@ -77,3 +78,25 @@ def test_an_object_too_large_to_be_a_signal_is_not_read(tmp_path: Path) -> None:
 
     with pytest.raises(TooLarge, match="at most"):
         StoreBuckets().read(f"file://{tmp_path}/big.json")
+
+
+def test_a_drop_that_an_account_may_not_replace_is_there_if_its_bytes_are(lossy: tuple[Place, Relay]) -> None:
+    """Google answers 403 and not 412 to who may only create: a drop delivered again would fail for ever."""
+    where, relay = lossy
+    buckets = StoreBuckets(options=where.options)
+    assert buckets.put(f"{where.url}/drop.parquet", b"one")
+    relay.outage = "taken"
+
+    again = buckets.put(f"{where.url}/drop.parquet", b"one")
+    other = buckets.put(f"{where.url}/drop.parquet", b"two")
+
+    assert (again, other) == (True, False)
+    assert buckets.read(f"{where.url}/drop.parquet") == b"one"
+
+
+def test_a_place_where_nothing_may_be_put_is_said_to_be_forbidden(lossy: tuple[Place, Relay]) -> None:
+    where, relay = lossy
+    relay.outage = "forbidden"
+
+    with pytest.raises(Upstream, match="check the role's rights"):
+        StoreBuckets(options=where.options).put(f"{where.url}/new.parquet", b"one")

@@ -80,6 +80,9 @@ class StoreBuckets:
             except (AlreadyExistsError, FileExistsError):
                 # The sender may have been refused by its own object, put by a first try whose answer was lost.
                 return self._is_there(url, body)
+            except PermissionDeniedError:
+                # Google says so too where something exists that this account may not replace.
+                return self._refused(url, body)
         return True
 
     def _is_there(self, url: str, body: bytes) -> bool:
@@ -88,6 +91,13 @@ class StoreBuckets:
             return self.read(url) == body
         except Forbidden:
             return False
+
+    def _refused(self, url: str, body: bytes) -> bool:
+        """True where these bytes lie there all the same, False where others do. Raises Forbidden where nothing does, or nobody can tell."""
+        try:
+            return self.read(url) == body
+        except (BadInput, Forbidden):
+            raise Forbidden(f"{url}: may not be put there; check the role's rights") from None
 
     def modified(self, url: str) -> datetime:
         """When the store got the object, UTC. Raises BadInput where there is none."""
