@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import attribution_growth, attribution_pandas, attribution_scan, forge_calls, receive_rows, rightsizing, yaml_edit
+from tests.bench import attribution_growth, attribution_pandas, attribution_scan, forge_calls, load, receive_rows, rightsizing, yaml_edit
 from tests.bench.page import page
 from tests.bench.results import Failed, Options, Row
 
@@ -24,6 +24,8 @@ ROWS: dict[str, Callable[[Options], Row]] = {
     "attribution-growth": attribution_growth.measure,
     "receive-cold": receive_rows.cold,
     "receive-rps": receive_rows.rate,
+    "receive-load": load.receive,
+    "queue-load": load.queue,
     "rightsizing-1000-pools": rightsizing.measure,
     "edit-5000-lines": yaml_edit.measure,
     "forge-calls-github": forge_calls.github,

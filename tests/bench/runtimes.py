@@ -12,11 +12,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import perf_counter, sleep
 
 from tests.bench.clicks import ROOT, Click
+from tests.runtime_api import Invocation, runtime_api
 
 WAIT_SECONDS = 60
 WARM_UP = 10
@@ -38,33 +38,40 @@ Drive = Callable[[str, Path, Sequence[Click]], Answered]
 
 
 # ── AWS ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-NEXT = {
-    "Content-Type": "application/json",
-    "Lambda-Runtime-Deadline-Ms": "9999999999999",
-    "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:111122223333:function:bench",
-    "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0",
-}
-"""What comes with every event."""
-
-
 @dataclass(slots=True)
 class Invocations:
     """What the Lambda service would hand out and take back."""
 
     events: list[bytes]
+    function: str = "bench"
     times: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     handed_out: int = 0
     done: threading.Event = field(default_factory=threading.Event)
 
-    def take(self, body: bytes) -> None:
+    def following(self) -> Invocation | None:
+        """The next event; after the last one, the client waits to be ended."""
+        place = self.handed_out
+        if place == len(self.events):
+            self.done.wait(WAIT_SECONDS)
+            return None
+        self.handed_out += 1
+        return Invocation(f"00000000-0000-0000-0000-{place:012}", self.events[place])
+
+    def answered(self, body: bytes) -> None:
         """One reply of the handler."""
         self.times.append(perf_counter())
         reply = json.loads(body)
         if reply.get("statusCode") != 200:
             self.failures.append(str(reply)[:200])
+        self._end()
 
-    def end(self) -> None:
+    def failed(self, body: bytes) -> None:
+        """The handler raised."""
+        self.failures.append(body.decode()[:200])
+        self._end()
+
+    def _end(self) -> None:
         """Tell whoever waits, once all are answered or one failed."""
         if self.failures or len(self.times) == len(self.events):
             self.done.set()
@@ -72,71 +79,23 @@ class Invocations:
 
 def drive_lambda(handler: str, store: Path, clicks: Sequence[Click]) -> Answered:
     """The Lambda runtime client, polling a service of ours."""
-    invocations = Invocations([json.dumps(_event(click)).encode() for click in clicks])
-    with _service(invocations) as address:
+    invocations = Invocations([json.dumps(click_event(click)).encode() for click in clicks])
+    with runtime_api(invocations) as address:
         environ = {"AWS_LAMBDA_RUNTIME_API": address, "AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}
         start = perf_counter()
-        with _process([sys.executable, "-m", "awslambdaric", handler], store, environ):
+        with running([sys.executable, "-m", "awslambdaric", handler], store, environ):
             invocations.done.wait(WAIT_SECONDS)
+            invocations.done.set()
     return _answered(start, invocations.times, len(clicks), invocations.failures)
 
 
-def _event(click: Click) -> dict[str, object]:
+def click_event(click: Click) -> dict[str, object]:
+    """As API Gateway hands a request over."""
     http = {"method": "POST", "path": click.path, "sourceIp": "192.0.2.1"}
     return {
         "version": "2.0", "rawPath": click.path, "rawQueryString": "", "headers": click.headers,
         "requestContext": {"http": http, "stage": "$default"}, "body": click.body.decode(), "isBase64Encoded": False,
     }  # fmt: skip
-
-
-class QuietServer(ThreadingHTTPServer):
-    """A server whose client is ended while it waits for more: that is how each turn ends, and no error."""
-
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing; a turn without all its answers is refused anyway."""
-
-
-@contextmanager
-def _service(invocations: Invocations) -> Iterator[str]:
-    class Service(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            place = invocations.handed_out
-            if place == len(invocations.events):
-                invocations.done.wait(WAIT_SECONDS)
-                self.close_connection = True
-                return
-            invocations.handed_out += 1
-            self._say(200, invocations.events[place], NEXT | {"Lambda-Runtime-Aws-Request-Id": f"00000000-0000-0000-0000-{place:012}"})
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            if self.path.endswith("/error"):
-                invocations.failures.append(body.decode()[:200])
-            else:
-                invocations.take(body)
-            self._say(202, b"", {})
-            invocations.end()
-
-        def _say(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-            lines = [f"HTTP/1.1 {status} OK", f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers.items())]
-            self.wfile.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name is the standard library's
-            """Say nothing."""
-
-    server = QuietServer(("127.0.0.1", 0), Service)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        invocations.done.set()
-        server.shutdown()
-        server.server_close()
 
 
 # ── Google Cloud ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -160,7 +119,7 @@ def drive_functions_framework(handler: str, store: Path, clicks: Sequence[Click]
     times: list[float] = []
     failures: list[str] = []
     start = perf_counter()
-    with _process(command, store, {}) as process, _connected(port, process, start) as connection:
+    with running(command, store, {}) as process, _connected(port, process, start) as connection:
         for request in requests:
             connection.sendall(request)
             status = _status(connection)
@@ -221,7 +180,7 @@ def _more(connection: socket.socket) -> bytes:
 
 # ── Both ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 @contextmanager
-def _process(command: Sequence[str], store: Path, environ: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
+def running(command: Sequence[str], store: Path, environ: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
     """A fresh process that sees this store and nothing else of our environment."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRIMTAB_", "AWS_"))}
     known = clean | {"PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}", "TRIMTAB_STORE": store.as_uri()}
