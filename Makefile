@@ -6,7 +6,7 @@ SPARK := .venv/.spark
 FORGES := tests/forges/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo test check focus bench accuracy golden fuzz nightly security bundle bundle-page e2e lock serve clean
+.PHONY: help setup spark demo test check focus bench accuracy golden fuzz nightly security bundle bundle-page scale-page release scan e2e lock serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,8 +52,8 @@ check: $(READY) ## format, lint, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-e2e: $(READY) ## the demo, killed and repeated, and the page in a real browser
-	$(BIN)/python -m pytest -p no:cacheprovider tests/e2e tests/browser
+e2e: $(FORGES) ## the demo, killed and repeated; the page in a real browser; all of it deployed to clouds on this machine, then again with deaths (SEED=1)
+	TRIMTAB_WHOLE=$(or $(SEED),1) $(BIN)/python -m pytest -p no:cacheprovider tests/e2e tests/browser tests/whole
 
 golden: $(READY) ## write the golden texts anew; read the diff before you commit it
 	TRIMTAB_GOLDEN=write $(BIN)/python -m pytest -q -p no:cacheprovider tests/golden
@@ -70,8 +70,17 @@ security: $(READY) ## write docs/security.md from the tests that prove its rows
 bundle: $(READY) ## a zip per function and cloud in dist/; BUNDLES="receive merge" and ARCHITECTURE=arm64 narrow it down
 	$(BIN)/python -m infra.bundles --architecture $(or $(ARCHITECTURE),x86_64) $(BUNDLES)
 
+scale-page: $(READY) $(FORGES) ## run propose over 1,000 clusters and write docs/scale.md; it takes about half an hour
+	$(BIN)/python -m tests.bench.scale_page
+
 bundle-page: $(READY) ## measure the bundles and write docs/bundles.md
 	$(BIN)/python -m infra.bundles.measure
+
+release: $(READY) ## what a release offers, in dist/release; TAG=v1.2.3 must be of this version
+	$(BIN)/python -m infra.bundles.release "$$TAG"
+
+scan: $(READY) ## static rules over both Terraform trees (checkov) and the workflows (zizmor)
+	$(BIN)/python -m infra.scan
 
 focus: $(READY) ## the official FOCUS validator over the demo's months (Python 3.12; where there is none, that is said loudly)
 	$(BIN)/python -m tests.focus.estate
@@ -87,6 +96,7 @@ lock: $(READY) ## resolve the requirements anew, with hashes and without address
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra cli -c requirements.lock pyproject.toml -o infra/kubernetes/requirements.txt
 	echo 'pyspark>=4.1,<5' | $(BIN)/uv pip compile --quiet --no-deps --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-spark.txt
 	printf 'focus_validator==2.2.1\npyarrow<20\npoetry-core>=2,<3\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-emit-package pandasql --no-emit-package sqlalchemy - -o requirements-focus.txt
+	echo 'checkov' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --only-binary :all: - -o requirements-scan.txt
 	echo 'uv' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-uv.txt
 
 clean: ## remove the environment and what was built; a store is yours to remove

@@ -266,8 +266,14 @@ class Lake(Protocol):
     def size(self, table: str, partition: Mapping[str, str] | None = None) -> int:
         """Bytes of the live files; nothing is read."""
 
-    def partitions(self, table: str) -> list[dict[str, str]]:
-        """Distinct partition values that have live files, sorted."""
+    def release(self, table: str, partition: Mapping[str, str]) -> None:
+        """What `files` copied of a partition is not needed any more; asked for again, it is copied again."""
+
+    def owner(self, table: str, partition: Mapping[str, str]) -> str | None:
+        """Whose the rows of a partition are (`tables.OWNERS`), without a read; None = not one's, or nobody says: then it is read."""
+
+    def partitions(self, table: str, partition: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+        """Distinct partition values that have live files, sorted; only those that have the given ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ SHOWS_NO_COST: Mapping[str, str] = {
     "ledger verify": "whether hashes hold",
     "stop": "that it is stopped",
     "resume": "that it may write again",
+    "replay": "the keys of what a function could not serve",
     "verify": "how many proposals were looked at",
     "work": "which wakes it served, as functions say it in their logs",
     "receive": "nothing to whoever starts it, and a status to whoever calls",

@@ -444,9 +444,8 @@ def test_only_receive_is_called_from_outside(made: dict[str, dict[str, Any]]) ->
 @needs_terraform
 @pytest.mark.security(30)
 def test_topics_take_messages_of_their_own_source_alone(made: dict[str, dict[str, Any]]) -> None:
-    publishers = {
-        each["topic"].split("/")[-1]: each["member"].split("@")[-1] for each in of(made, "google_pubsub_topic_iam_member").values()
-    }
+    grants = [(each["topic"].split("/")[-1], each["member"]) for each in of(made, "google_pubsub_topic_iam_member").values()]
+    publishers = {topic: member.split("@")[-1] for topic, member in grants if member != "user:ada@example.com"}
     dead = {topic: domain for topic, domain in publishers.items() if topic.endswith("-dead")}
 
     assert set(dead.values()) == {"gcp-sa-pubsub.iam.gserviceaccount.com"}
@@ -455,6 +454,16 @@ def test_topics_take_messages_of_their_own_source_alone(made: dict[str, dict[str
         "trimtab-drops": "gs-project-accounts.iam.gserviceaccount.com",
         "trimtab-notices": "system.gserviceaccount.com",
     }
+
+
+@needs_terraform
+def test_operators_may_hand_a_dead_letter_back_to_whatever_topic_it_came_by(made: dict[str, dict[str, Any]]) -> None:
+    grants = of(made, "google_pubsub_topic_iam_member").values()
+    clocks = {f"trimtab-{name}-clock" for name, each in FUNCTIONS.items() if each.get("schedule")}
+
+    assert {each["topic"] for each in grants if each["member"] == "user:ada@example.com"} == {
+        "trimtab-inbox", "trimtab-drops", "trimtab-notices", *clocks,
+    }  # fmt: skip
 
 
 @needs_terraform

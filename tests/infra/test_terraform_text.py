@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.bundles import __main__ as bundles
 from tests.infra.terraform import TREE
 
 FILES = sorted(path for path in TREE.rglob("*.tf") if ".terraform" not in path.parts)
@@ -16,6 +17,19 @@ def test_every_exception_to_a_static_rule_is_explained_beside_it(path: Path) -> 
     """An exception without a reason is one that nobody can take back."""
     for rule, why in SKIP.findall(path.read_text()):
         assert len(why.strip()) >= 10, f"{rule}: say why"
+
+
+@pytest.mark.parametrize(("root", "as_cloud_says"), [("aws", "python3.12"), ("gcp", "python312")])
+def test_functions_run_on_the_python_that_bundles_are_built_for(root: str, as_cloud_says: str) -> None:
+    """A bundle's compiled libraries are for one version; on another, Google cannot even build the function."""
+    runtime = re.search(
+        r'^variable "runtime" \{\n.*?default     = "(.*?)"', (TREE / root / "variables.tf").read_text(), re.MULTILINE | re.DOTALL
+    )
+    built = Path(bundles.__file__).read_text()
+
+    assert runtime
+    assert runtime[1] == as_cloud_says
+    assert '"--python", default="3.12"' in built
 
 
 def test_every_variable_and_output_says_what_it_is() -> None:

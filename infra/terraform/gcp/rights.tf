@@ -96,6 +96,7 @@ locals {
     "${member} adds"             = { member = member, bucket = "ledger", role = "roles/storage.objectCreator", folders = ["permit/", "streams/people/", "streams/access/", "inbox/again/"] }
     "${member} erases"           = { member = member, bucket = "ledger", role = "roles/storage.objectUser", folders = ["people/", "inbox/"] }
   }]...)
+  hands_back         = { for pair in setproduct(sort(var.operators), concat(["inbox", "drops", "notices"], [for name, each in local.table : "${name}-clock" if each.schedule != null])) : "${pair[0]} ${pair[1]}" => { member = pair[0], topic = pair[1] } }
   reads_dead_letters = { for pair in setproduct(sort(var.operators), [for name in keys(local.table) : name if name != "receive"]) : "${pair[0]} ${pair[1]}" => { member = pair[0], function = pair[1] } }
 }
 
@@ -118,4 +119,13 @@ resource "google_pubsub_subscription_iam_member" "operator" {
   subscription = module.function[each.value.function].dead_letters
   role         = "roles/pubsub.subscriber"
   member       = each.value.member
+}
+
+# A message there names an object or a time, and whoever serves it looks for itself: to publish one again decides nothing.
+resource "google_pubsub_topic_iam_member" "operator" {
+  for_each   = local.hands_back
+  topic      = "${var.prefix}-${each.value.topic}"
+  role       = "roles/pubsub.publisher"
+  member     = each.value.member
+  depends_on = [google_pubsub_topic.notified, google_pubsub_topic.notices, module.function]
 }

@@ -43,7 +43,7 @@ variable "bundles" {
 variable "runtime" {
   description = "The Python that the bundles were built for."
   type        = string
-  default     = "python313"
+  default     = "python312"
   validation {
     condition     = contains(["python311", "python312", "python313"], var.runtime)
     error_message = "runtime: python311, python312 or python313."

@@ -24,6 +24,7 @@ from trimtab.cli import (
     owners,
     people,
     policy,
+    replay,
     undo,
     usage,
 )
@@ -56,6 +57,7 @@ for group in (
     owners,
     people,
     policy,
+    replay,
     undo,
 ):
     group.register(app)

@@ -72,7 +72,8 @@ def _missing(parts: Sequence[Deployed], deployment: Deployment) -> Iterator[Item
 def _broken(parts: Sequence[Deployed]) -> Iterator[Item]:
     for part in parts:
         if part.function in EXPECTED and part.trouble:
-            yield Item(about=f"{part.kind} {part.name}", color="red", detail=part.trouble, todo="terraform apply, or look at why")
+            todo = f"mend why, then trimtab replay {part.function}" if part.kind == "dead letters" else "terraform apply, or look at why"
+            yield Item(about=f"{part.kind} {part.name}", color="red", detail=part.trouble, todo=todo)
 
 
 def _left_over(parts: Sequence[Deployed]) -> Iterator[Item]:

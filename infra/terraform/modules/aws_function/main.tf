@@ -235,7 +235,7 @@ resource "aws_iam_role_policy" "clock" {
 # ── Alarms ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 resource "aws_cloudwatch_metric_alarm" "dead" {
   alarm_name          = "${local.name}-dead-letters"
-  alarm_description   = "${var.function} could not do something that it was asked for, and nobody tries it again: read the message in ${aws_sqs_queue.dead.name}, then redrive or purge it."
+  alarm_description   = "${var.function} could not do something that it was asked for, and nobody tries it again: `trimtab replay ${var.function} --dry-run` names what lies in ${aws_sqs_queue.dead.name}; mend the cause, then hand it back without --dry-run."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead.name }

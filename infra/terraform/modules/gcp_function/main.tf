@@ -174,7 +174,7 @@ resource "google_monitoring_alert_policy" "dead" {
   combiner              = "OR"
   notification_channels = var.channels
   documentation {
-    content = "${var.function} could not do something that it was asked for, and nobody tries it again: read the messages of the subscription ${google_pubsub_subscription.dead[0].name}; publish them again, or acknowledge them."
+    content = "${var.function} could not do something that it was asked for, and nobody tries it again: `trimtab replay ${var.function} --dry-run` names what lies in ${google_pubsub_subscription.dead[0].name}; mend the cause, then hand it back without --dry-run."
   }
   conditions {
     display_name = "A message is dead"

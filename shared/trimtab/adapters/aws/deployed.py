@@ -33,12 +33,12 @@ class AwsDeployment:
 
     def parts(self) -> tuple[Deployed, ...]:
         """Everything of these kinds that carries our tag. Raises Upstream where AWS refuses or fails."""
-        with _asking():
+        with asking():
             return (*self._functions(), *self._queues(), *self._schedules(), *self._logs())
 
     def remove(self, part: Deployed) -> None:
         """Remove one, after its tag was read again. Raises Refused where it does not carry ours any more, or never did."""
-        with _asking():
+        with asking():
             if self._tags(part).get(TAG) != self.prefix:
                 raise Refused(f"{part.kind} {part.name}: does not carry the tag {TAG}={self.prefix}, so it is not ours to remove")
             self._remove(part)
@@ -159,7 +159,7 @@ class AwsDeployment:
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def asking() -> Iterator[None]:
     """AWS's own refusals and failures, in one line of ours."""
     from botocore.exceptions import BotoCoreError, ClientError
 
