@@ -6,7 +6,7 @@ SPARK := .venv/.spark
 FORGES := tests/forges/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo test check focus bench accuracy golden fuzz nightly security bundle bundle-page scale-page release scan e2e lock serve clean
+.PHONY: help setup spark demo test check focus bench accuracy golden fuzz nightly security bundle bundle-page scale-page running-cost release scan e2e lock serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,10 @@ scale-page: $(READY) $(FORGES) ## run propose over 1,000 clusters and write docs
 
 bundle-page: $(READY) ## measure the bundles and write docs/bundles.md
 	$(BIN)/python -m infra.bundles.measure
+
+running-cost: $(READY) ## measure what functions do for an event and write docs/running-cost.md (half an hour)
+	$(BIN)/python -m tests.running
+	$(BIN)/python -m infra.running
 
 release: $(READY) ## what a release offers, in dist/release; TAG=v1.2.3 must be of this version
 	$(BIN)/python -m infra.bundles.release "$$TAG"

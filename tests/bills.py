@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -165,6 +165,9 @@ class KeptDocuments:
 
     def find(self, key: str) -> Json | None:
         return self.kept.get(key)
+
+    def find_all(self, keys: Sequence[str]) -> Iterator[tuple[str, Json | None]]:
+        return ((key, self.find(key)) for key in keys)
 
     def publish_text(self, key: str, text: str) -> None:
         self.texts[key] = text

@@ -24,9 +24,16 @@ class FolderLake:
     def version(self, table: str) -> int | None:  # noqa: ARG002
         return 1
 
-    def partitions(self, table: str) -> list[dict[str, str]]:
+    def release(self, table: str, partition: Mapping[str, str]) -> None:
+        """It copies nothing."""
+
+    def owner(self, table: str, partition: Mapping[str, str]) -> str | None:  # noqa: ARG002
+        return None
+
+    def partitions(self, table: str, partition: Mapping[str, str] | None = None) -> list[dict[str, str]]:
         found = {tuple(part.split("=")[1] for part in path.parts[-3:-1]) for path in self.root.glob("*/*/*.parquet")}
-        return [dict(zip(PARTITIONS[table], values, strict=True)) for values in sorted(found)]
+        every = [dict(zip(PARTITIONS[table], values, strict=True)) for values in sorted(found)]
+        return [each for each in every if (partition or {}).items() <= each.items()]
 
     def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[str]:  # noqa: ARG002
         wanted = {f"{name}={value}" for name, value in (partition or {}).items()}

@@ -153,6 +153,8 @@ ALLOCATED = (
 )
 
 TABLES = {"cost": COST, "usage": USAGE, "allocated": ALLOCATED}
+OWNERS = {"usage": "cluster_uid"}
+"""The column that says whose a file's rows are, where that is not in its path: the log's statistics tell it without a read."""
 PARTITIONS = {"cost": ("x_Export", "x_Period"), "usage": ("cluster_slug", "day"), "allocated": ("x_Export", "x_Period")}
 
 

@@ -66,8 +66,14 @@ class Clocked:
     def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[str]:
         return self.real.files(table, partition)
 
-    def partitions(self, table: str) -> list[dict[str, str]]:
-        return self.real.partitions(table)
+    def partitions(self, table: str, partition: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+        return self.real.partitions(table, partition)
+
+    def owner(self, table: str, partition: Mapping[str, str]) -> str | None:
+        return self.real.owner(table, partition)
+
+    def release(self, table: str, partition: Mapping[str, str]) -> None:
+        self.real.release(table, partition)
 
     def size(self, table: str, partition: Mapping[str, str] | None = None) -> int:
         return self.real.size(table, partition)

@@ -31,7 +31,7 @@ def page(rows: Sequence[Row], load: float, names: Sequence[str], before: str = "
     parts = _parts(before) | {row.row: _detail(row) for row in rows if isinstance(row, Measured)}
     table = "\n".join(lines[name] for name in names if name in lines)
     details = "\n\n".join(parts[name] for name in names if name in parts)
-    return f"{HEAD}{table}\n\n## Machine of the newest rows\n\n{_machine(load)}\n\n## Details\n\n{details}\n"
+    return f"{HEAD}{table}\n\n## Machine of the newest rows\n\n{machine(load)}\n\n## Details\n\n{details}\n"
 
 
 def _lines(page: str) -> dict[str, str]:
@@ -55,7 +55,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _machine(load: float) -> str:
+def machine(load: float) -> str:
+    """What it was measured on, as a list."""
     versions = ", ".join(f"{name} {version(name)}" for name in PARTS)
     return "\n".join((
         f"- {os.cpu_count()} cores ({_named('/proc/cpuinfo', 'model name')}), {_memory_gib():.0f} GiB of memory, {platform.system()}",

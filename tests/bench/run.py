@@ -14,7 +14,17 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import attribution_growth, attribution_pandas, attribution_scan, forge_calls, load, receive_rows, rightsizing, yaml_edit
+from tests.bench import (
+    attribution_growth,
+    attribution_pandas,
+    attribution_scan,
+    forge_calls,
+    load,
+    receive_rows,
+    rightsizing,
+    scale,
+    yaml_edit,
+)
 from tests.bench.page import page
 from tests.bench.results import Failed, Options, Row
 
@@ -30,6 +40,7 @@ ROWS: dict[str, Callable[[Options], Row]] = {
     "edit-5000-lines": yaml_edit.measure,
     "forge-calls-github": forge_calls.github,
     "forge-calls-gitlab": forge_calls.gitlab,
+    "propose-1000-clusters": scale.measure,
 }
 
 

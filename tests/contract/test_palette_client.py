@@ -346,10 +346,45 @@ def test_a_reading_of_the_tenant_serves_for_a_minute_and_one_cluster_is_always_r
     client.left_alone()
     assert len(world.seen) == asked
     client.cluster(UID)
-    assert len(world.seen) == 2 * asked
+    assert len(world.seen) == 2 * asked - 1  # all but the list, which has a page for each fifty clusters
     waits.append(STILL_NEW + 1)
     client.clusters()
-    assert len(world.seen) == 3 * asked
+    assert len(world.seen) == 3 * asked - 1
+
+
+def test_the_list_of_a_tenant_is_not_read_again_for_each_of_its_clusters() -> None:
+    """A thousand clusters have twenty pages of it, and ten of them may be asked for in a second."""
+    world = World(others=120)
+    client = world.client()
+
+    assert len(client.listed()) == 121
+    for _ in range(5):
+        client.cluster(UID)
+        client.quotas(UID)
+        client.look(UID)
+
+    assert len(world.bodies("/v1/dashboard/spectroclusters/search")) == 3
+
+
+def test_a_cluster_that_is_new_is_found_all_the_same() -> None:
+    world = World()
+    client = world.client()
+    client.listed()
+    world.others = 1
+
+    client.quotas(ClusterUid("other-0"))
+
+    assert [request.url.path for request in world.seen].count("/v1/dashboard/spectroclusters/search") == 2
+    assert "/v1/spectroclusters/other-0" in [request.url.path for request in world.seen]
+
+
+def test_what_is_left_alone_says_so_when_it_is_looked_at() -> None:
+    world = World(cloud_type="edge-native")
+
+    found = world.client().look(UID)
+
+    assert isinstance(found, Refusal)
+    assert found.rule == "no-priced-pools"
 
 
 @pytest.mark.security(14)

@@ -119,10 +119,13 @@ class World:
         """A clock tick plans a run, whose analysis says just this; then it opens. The answer of its last step."""
         at = at or self.now
         run = f"run-{at:%Y%m%dt%H%Mz}"
-        for uid in (known.uid for known in self.palette.known[: 1 if only_first else None]):
+        for known in self.palette.known[: 1 if only_first else None]:
+            uid = known.uid
             mine = tuple(found for found in findings if found.subject.cluster_uid == uid)
             no = tuple(refusal for refusal in refusals if refusal.cluster_uid == uid)
-            self.ports.documents.publish(f"runs/{run}/{uid}", dump(Analysis(run=run, cluster_uid=uid, findings=mine, refusals=no)))
+            self.ports.documents.publish(
+                f"runs/{run}/{uid}", dump(Analysis(run=run, cluster_uid=uid, findings=mine, refusals=no, cluster=known))
+            )
         self.serve(tick_key("propose", at), b"{}")
         self.deliver()
         return self.outcomes.get(f"inbox/propose/{run}.open", "")

@@ -194,10 +194,10 @@ def test_what_is_left_alone_is_listed_with_its_reason(tmp_path: Path) -> None:
     def no(pool: str) -> Refusal:
         return Refusal(cluster_uid=UID, pool=pool, rule="edge-host", reason="Machines of an edge cluster are bought, not rented.")
 
-    world = place(tmp_path, clusters=(replace(CLUSTER, left_out=(no("edge"),)),), others=(no("*"),))
+    in_part = analyzed(place(tmp_path / "one", clusters=(replace(CLUSTER, left_out=(no("edge"),)),)))
 
-    assert rules(analyzed(world), "edge") == ["edge-host"]
-    assert plan_of(RUN, world.ports).left_alone == (no("*"),)
+    assert rules(in_part, "edge") == ["edge-host"]
+    assert analyzed(place(tmp_path / "all", clusters=(), others=(no("*"),))).refusals == (no("*"),)
 
 
 @pytest.mark.parametrize(("cores", "is_refused"), [(4, False), (40, True)])

@@ -384,3 +384,17 @@ def test_a_pod_that_only_the_earlier_reading_saw_does_not_come_back(collector: C
     collector.ingest(collector.drop(node(0), pod(0), hours=(0, 1), collected=2))
 
     assert collector.stored("pod") == [("web-0",), (None,)]
+
+
+# ── whose it is ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_log_says_whose_a_day_is(collector: Collector) -> None:
+    """Readers find a cluster's folder by it; also after the day was merged with a later drop."""
+    day = {"cluster_slug": "prod", "day": "d-2026-07-31"}
+    owners = []
+
+    for hours in ((0, 2), (2, 4)):
+        collector.ingest(collector.drop(*(node(hour) for hour in range(*hours)), hours=hours))
+        owners.append(collector.ports.lake.owner("usage", day))
+
+    assert owners == ["u1", "u1"]
+    assert collector.ports.lake.owner("usage", {"cluster_slug": "nobody"}) is None

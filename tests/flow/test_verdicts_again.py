@@ -1,6 +1,7 @@
 """Promise 5 for auditors: whatever was decided can be decided again from what was kept, and comes out the same to the letter."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +34,9 @@ class Expired:
 
     def find(self, key: str) -> Json | None:
         return None if key == self.gone else self.kept.find(key)
+
+    def find_all(self, keys: Sequence[str]) -> Iterator[tuple[str, Json | None]]:
+        return ((key, self.find(key)) for key in keys)
 
     def publish_text(self, key: str, text: str) -> None:
         self.kept.publish_text(key, text)

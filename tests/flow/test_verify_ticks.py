@@ -214,6 +214,9 @@ def test_one_cluster_that_does_not_answer_keeps_no_other_from_being_verified(tmp
 
 
 class _Silent:
+    def listed(self) -> dict[ClusterUid, str]:
+        raise Upstream("Palette is silent")
+
     def clusters(self) -> tuple[Cluster, ...]:
         raise Upstream("Palette is silent")
 

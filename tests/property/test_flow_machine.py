@@ -233,7 +233,8 @@ class FlowMachine(RuleBasedStateMachine):
         run = f"run-{at:%Y%m%dt%H%Mz}"
         key = f"runs/{run}/{UID}"
         if self.world.ports.documents.find(key) is None:
-            self.world.ports.documents.publish(key, dump(Analysis(run=run, cluster_uid=UID, findings=findings, refusals=refusals)))
+            said = Analysis(run=run, cluster_uid=UID, findings=findings, refusals=refusals, cluster=self.world.palette.known[0])
+            self.world.ports.documents.publish(key, dump(said))
         self._work(lambda: self._serve(tick_key("propose", at), self._ports(accident), b"{}"))
 
     def _finding(self, name: str, count: int, less: int, at: datetime) -> Any:

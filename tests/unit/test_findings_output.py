@@ -49,7 +49,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
 def test_the_table_says_what_is_saved_listed_and_freed_and_what_it_all_comes_to(capsys: pytest.CaptureFixture[str]) -> None:
     half = found(saving_effective=usd("140.16"), saving_freed=usd("140.16"))
 
-    print_first([analysis(half)], [], NAMES)
+    print_first([analysis(half)], NAMES)
 
     text = told(capsys)
     assert "1 dev-east/batch count 6 → 5 140.16 280.32 140.16" in text
@@ -61,9 +61,9 @@ def test_no_more_than_ten_stand_first_and_the_rest_is_counted(capsys: pytest.Cap
     many = [found(f"pool-{number:02}") for number in range(14)]
     useless = found("quota", saving_list=usd("0"), saving_effective=usd("0"))
 
-    print_first([analysis(*many, useless)], [], NAMES)
+    print_first([analysis(*many, useless)], NAMES)
     first = told(capsys)
-    print_first([analysis(*many, useless)], [], NAMES, everything=True)
+    print_first([analysis(*many, useless)], NAMES, everything=True)
     everything = told(capsys)
 
     assert "pool-09" in first
@@ -82,7 +82,7 @@ def test_two_levers_on_one_pool_multiply(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_saving_that_is_not_known_makes_no_sum_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
-    print_first([analysis(found(), found("web", saving_effective=None))], [], NAMES)
+    print_first([analysis(found(), found("web", saving_effective=None))], NAMES)
 
     assert "what is really saved is not known of all of them" in told(capsys)
 
@@ -90,7 +90,7 @@ def test_a_saving_that_is_not_known_makes_no_sum_of_the_others(capsys: pytest.Ca
 def test_refusals_stand_by_reason_with_what_would_make_them_possible_and_the_first_date(capsys: pytest.CaptureFixture[str]) -> None:
     later = refusal("ml", eligible_from=date(2027, 1, 3))
 
-    print_first([analysis(refusals=(later, refusal(), refusal("x", "fits", needs="", eligible_from=None)))], [], NAMES)
+    print_first([analysis(refusals=(later, refusal(), refusal("x", "fits", needs="", eligible_from=None)))], NAMES)
 
     text = told(capsys)
     assert "metrics-missing dev-east/ml, dev-east/web Nothing was measured for this pool. A collector. 2026-12-18" in text
@@ -119,7 +119,7 @@ def test_similar_cases_are_shown_and_a_bad_one_cannot_be_overlooked(capsys: pyte
 
 def test_the_form_for_scripts_is_whole_and_its_order_is_the_tables() -> None:
     value = as_json(
-        FROZEN, [analysis(found(), found("web", saving_effective=usd("900")), refusals=(refusal(),))], [refusal("*", "edge")], NAMES
+        FROZEN, [analysis(found(), found("web", saving_effective=usd("900")), refusals=(refusal(), refusal("*", "edge")))], NAMES
     )
 
     assert set(value) == {"run", "at", "usage_version", "top", "together", "pools", "findings", "refusals"}
@@ -150,7 +150,7 @@ def test_what_is_done_instead_of_each_other_is_not_saved_twice(capsys: pytest.Ca
     other = replace(first, subject=replace(first.subject, field="instance_type"), rule="instance-type-other")
     shared = replace(first, subject=replace(first.subject, field="gpu_sharing"), rule="gpu-sharing", saving_list=usd("420.48"))
 
-    print_first([analysis(other, shared)], [], NAMES)
+    print_first([analysis(other, shared)], NAMES)
 
     text = told(capsys)
     assert "In all: 840.96 USD of 3,363.84 USD a month at list price (25%), 840.96 USD really saved." in text

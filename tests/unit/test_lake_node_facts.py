@@ -31,7 +31,10 @@ class Folder:
     def version(self, table: str) -> int | None:  # noqa: ARG002
         return 1
 
-    def partitions(self, table: str) -> list[dict[str, str]]:
+    def owner(self, table: str, partition: Mapping[str, str]) -> str | None:  # noqa: ARG002
+        return None
+
+    def partitions(self, table: str, partition: Mapping[str, str] | None = None) -> list[dict[str, str]]:  # noqa: ARG002
         return [dict(zip(PARTITIONS[table], ("one", "d-2026-07-01"), strict=True))]
 
     def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[str]:  # noqa: ARG002

@@ -98,10 +98,18 @@ class LakeUsage:
     engine: Engine
     _slugs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _version: int | None = None
+    _pinned: dict[int, "LakeUsage"] = field(default_factory=dict)
+    _newest: ClusterUid | None = None
+    """The cluster that was asked about last."""
 
     def at(self, version: int) -> "LakeUsage":
-        """The same, as the usage table was at that version; asking it raises Gone where that is no longer kept."""
-        return LakeUsage(self.lake.at("usage", version), self.engine)
+        """The same, as the usage table was at that version; asking it raises Gone where that is no longer kept.
+
+        The one that was asked for last is kept: the clusters of a run are all looked at in one version.
+        """
+        if version not in self._pinned:
+            self._pinned = {version: LakeUsage(self.lake.at("usage", version), self.engine)}
+        return self._pinned[version]
 
     def demand(self, cluster_uid: ClusterUid, pool: str, start: datetime, end: datetime) -> Demand | None:
         """What ran and waited on the pool, from the first hour that was measured to `end`; None = nothing was measured at all."""
@@ -162,18 +170,22 @@ class LakeUsage:
             return volumes(session, usage, _window(cluster_uid, start, end))
 
     def _usage(self, cluster_uid: ClusterUid, start: datetime, end: datetime) -> str | None:
-        """A query over the files of that cluster and those days; None where there are none."""
+        """A query over the files of that cluster and those days; None where there are none. Those of the cluster before it are let go."""
+        if self._newest is not None and self._newest != cluster_uid:
+            for slug in self._slugs_of(self._newest):
+                self.lake.release("usage", {"cluster_slug": slug})
+        self._newest = cluster_uid
         files = [
             file
             for slug in self._slugs_of(cluster_uid)
-            for partition in self.lake.partitions("usage")
-            if partition["cluster_slug"] == slug and f"d-{start:%Y-%m-%d}" <= partition["day"] <= f"d-{end:%Y-%m-%d}"
+            for partition in self.lake.partitions("usage", {"cluster_slug": slug})
+            if f"d-{start:%Y-%m-%d}" <= partition["day"] <= f"d-{end:%Y-%m-%d}"
             for file in self.lake.files("usage", partition)
         ]
         return scan("usage", files) if files else None
 
     def _slugs_of(self, cluster_uid: ClusterUid) -> tuple[str, ...]:
-        """Folders that the cluster's rows are in: asked of each folder's newest day, once per version of the table."""
+        """Folders that the cluster's rows are in: by each folder's newest day as the log tells of it, once per version of the table."""
         version = self.lake.version("usage")
         if version is None:
             return ()
@@ -183,9 +195,12 @@ class LakeUsage:
 
     def _folders(self) -> dict[str, tuple[str, ...]]:
         newest = {partition["cluster_slug"]: partition for partition in self.lake.partitions("usage")}
-        files = [file for partition in newest.values() for file in self.lake.files("usage", partition)]
-        with self.engine.session() as session:
-            rows = session.rows(CLUSTERS_SQL.format(usage=scan("usage", files)))
+        known = {slug: self.lake.owner("usage", partition) for slug, partition in newest.items()}
+        rows: list[tuple[object, ...]] = [(slug, uid) for slug, uid in known.items() if uid is not None]
+        files = [file for slug, partition in newest.items() if known[slug] is None for file in self.lake.files("usage", partition)]
+        if files:
+            with self.engine.session() as session:
+                rows += session.rows(CLUSTERS_SQL.format(usage=scan("usage", files)))
         slugs: dict[str, tuple[str, ...]] = {}
         for slug, uid in rows:
             slugs[str(uid)] = (*slugs.get(str(uid), ()), str(slug))

@@ -144,6 +144,10 @@ class MemoryPalette:
     trail: tuple[AuditEntry, ...] = ()
     annotations: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def listed(self) -> dict[ClusterUid, str]:
+        """All of them, and those that are left alone."""
+        return {cluster.uid: cluster.name for cluster in self.known} | {other.cluster_uid: other.cluster_uid for other in self.others}
+
     def clusters(self) -> tuple[Cluster, ...]:
         """All of them."""
         return self.known
@@ -151,6 +155,10 @@ class MemoryPalette:
     def cluster(self, uid: ClusterUid) -> Cluster | None:
         """One of them."""
         return next((cluster for cluster in self.known if cluster.uid == uid), None)
+
+    def look(self, uid: ClusterUid) -> Cluster | Refusal | None:
+        """One of them, or why it is left alone."""
+        return self.cluster(uid) or next((other for other in self.others if other.cluster_uid == uid), None)
 
     def left_alone(self) -> tuple[Refusal, ...]:
         """What it was told to leave alone."""

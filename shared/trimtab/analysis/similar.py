@@ -8,20 +8,22 @@ apart, so that little knowledge makes nothing look alike.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isnan
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from trimtab.records import Finding, InstanceType, Outcome, PastCase
 from trimtab.units import Money
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 MOST = 3
 NEAR = 0.3
 """Farther apart than this, two changes have little to say about each other."""
 KEPT_HALF = 0.5
 """A change went well where the pool is well and at least this share of a promised saving came."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,8 +128,10 @@ def _is_own(past: Past, teams: Collection[str]) -> bool:
     return not teams or not {*past.teams}.isdisjoint(teams)
 
 
-def distances(one: Features, others: Sequence[Features]) -> Floats:
+def distances(one: Features, others: Sequence[Features]) -> "Floats":
     """[case] from 0 (the same in every feature) to 1 (in none)."""
+    import numpy as np  # here, because functions without it read what a run kept
+
     words = [_words_apart(getattr(one, name), [getattr(other, name) for other in others]) for name, _ in WORDS]
     shares = [_shares_apart(getattr(one, name), [getattr(other, name) for other in others]) for name, _ in SHARES]
     kinds = np.array([_sets_apart(one.workloads, other.workloads) for other in others])
@@ -136,11 +140,15 @@ def distances(one: Features, others: Sequence[Features]) -> Floats:
     return apart
 
 
-def _words_apart(one: str | None, others: Sequence[str | None]) -> Floats:
+def _words_apart(one: str | None, others: Sequence[str | None]) -> "Floats":
+    import numpy as np
+
     return np.array([0.5 if one is None or other is None else float(one != other) for other in others])
 
 
-def _shares_apart(one: float | None, others: Sequence[float | None]) -> Floats:
+def _shares_apart(one: float | None, others: Sequence[float | None]) -> "Floats":
+    import numpy as np
+
     values = np.array([np.nan if other is None else other for other in others], dtype=np.float64)
     apart = np.abs(values - (np.nan if one is None else one))
     return np.where(np.isnan(apart), 0.5, np.minimum(apart, 1.0))

@@ -55,14 +55,13 @@ def rightsize(
         clusters = session.ports.palette.clusters()
         own = own_pools(asker, clusters, session.ports)
         analyses = own_analyses(latest_analyses(run, session.ports), asker, own)
-    names: dict[str, str] = {cluster.uid: cluster.name for cluster in clusters}
+        names = {str(uid): name for uid, name in session.ports.palette.listed().items()}
     if pool is not None:
         analyses = only(analyses, names, pool, [f"{names[uid]}/{name}" for uid, name in own])
-    left_alone = frozen.left_alone if pool is None and asker.teams is None else ()
     if output is Format.JSON:
-        print_json(as_json(frozen, analyses, left_alone, names))
+        print_json(as_json(frozen, analyses, names))
     elif pool is None:
-        print_first(analyses, left_alone, names, everything=everything)
+        print_first(analyses, names, everything=everything)
     else:
         print_whole(analyses, names)
     if not any(analysis.findings for analysis in analyses):

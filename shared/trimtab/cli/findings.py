@@ -27,7 +27,7 @@ STEP = "one step goes to"
 
 
 # ── The ten that matter first ────────────────────────────────────────────────────────────────────────────────────────
-def print_first(analyses: Sequence[Analysis], left_alone: Sequence[Refusal], names: Names, *, everything: bool = False) -> None:
+def print_first(analyses: Sequence[Analysis], names: Names, *, everything: bool = False) -> None:
     """The most important findings as a table, what all of them come to, then why the rest is left alone."""
     findings = rank(finding for analysis in analyses for finding in analysis.findings)
     first = findings if everything else top(findings, MOST)
@@ -36,7 +36,7 @@ def print_first(analyses: Sequence[Analysis], left_alone: Sequence[Refusal], nam
         console().print(shown(f"{_rest(findings, first)}: --all shows them, --pool CLUSTER/POOL shows everything about one."))
     _print_totals(run_totals(analyses), findings)
     print_gap()
-    print_grouped([*(refusal for analysis in analyses for refusal in analysis.refusals), *left_alone], names)
+    print_grouped([refusal for analysis in analyses for refusal in analysis.refusals], names)
 
 
 def _rest(findings: Sequence[Finding], first: Sequence[Finding]) -> str:

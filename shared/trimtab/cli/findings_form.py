@@ -6,11 +6,11 @@ from trimtab.analysis.ranking import bound, rank, top
 from trimtab.cli.findings import MOST, Names, amount_of, change_in_words, place, why_not_more
 from trimtab.flow.runs import Analysis, Plan
 from trimtab.flow.totals import Total, pool_totals, run_totals
-from trimtab.records import ClusterUid, Finding, Refusal
+from trimtab.records import ClusterUid, Finding
 from trimtab.render.view import misses_per_1000
 
 
-def as_json(frozen: Plan, analyses: Sequence[Analysis], left_alone: Sequence[Refusal], names: Names) -> dict[str, object]:
+def as_json(frozen: Plan, analyses: Sequence[Analysis], names: Names) -> dict[str, object]:
     """The form that docs/rightsizing.md promises: `findings` whole and in their order, `top` the first ten in short."""
     findings = rank(finding for analysis in analyses for finding in analysis.findings)
     return {
@@ -21,7 +21,7 @@ def as_json(frozen: Plan, analyses: Sequence[Analysis], left_alone: Sequence[Ref
         "together": [_total(total, names) for total in run_totals(analyses)],
         "pools": [_total(total, names) for analysis in analyses for total in pool_totals(analysis)],
         "findings": findings,
-        "refusals": [*(refusal for analysis in analyses for refusal in analysis.refusals), *left_alone],
+        "refusals": [refusal for analysis in analyses for refusal in analysis.refusals],
     }
 
 

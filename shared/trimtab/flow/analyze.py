@@ -23,7 +23,7 @@ from trimtab.analysis.storage_prices import listed
 from trimtab.analysis.volumes import analyze_volumes
 from trimtab.analysis.workloads import analyze_workloads
 from trimtab.errors import BadInput, Gone, Refused
-from trimtab.flow.bills import Bills
+from trimtab.flow.bills import Bills, bills_of
 from trimtab.flow.governance import home_governance
 from trimtab.flow.palette_price import with_palettes_price
 from trimtab.flow.palette_use import palette_use
@@ -78,26 +78,30 @@ class Look:
 
 def analysis_of(frozen: Plan, uid: ClusterUid, ports: Ports) -> Analysis:
     """Everything that is to be said of one cluster."""
-    cluster = ports.palette.cluster(uid)
-    if cluster is None:
-        return _only(frozen, uid, "cluster-gone", "Palette no longer lists this cluster.")
     try:
+        cluster = ports.palette.look(uid)
+        if cluster is None:
+            return _only(
+                frozen, uid, Refusal(cluster_uid=uid, pool="*", rule="cluster-gone", reason="Palette no longer lists this cluster.")
+            )
+        if isinstance(cluster, Refusal):
+            return _only(frozen, uid, cluster)
         look = Look(
             frozen=frozen,
             cluster=cluster,
             governance=home_governance(ports),
             usage=None if frozen.usage_version is None else ports.usage.at(frozen.usage_version),
-            bills=Bills(ports.documents),
+            bills=bills_of(frozen.run, ports.documents),
             ports=ports,
         )
     except (BadInput, Refused) as error:
         ports.log.warning("analyze.refused", run=frozen.run, cluster=uid, input=str(error))
-        return _only(frozen, uid, "not-analyzed", str(error))
+        return _only(frozen, uid, Refusal(cluster_uid=uid, pool="*", rule="not-analyzed", reason=str(error)))
     return _told(look)
 
 
-def _only(frozen: Plan, uid: ClusterUid, rule: str, reason: str) -> Analysis:
-    return Analysis(run=frozen.run, cluster_uid=uid, findings=(), refusals=(Refusal(cluster_uid=uid, pool="*", rule=rule, reason=reason),))
+def _only(frozen: Plan, uid: ClusterUid, refusal: Refusal) -> Analysis:
+    return Analysis(run=frozen.run, cluster_uid=uid, findings=(), refusals=(refusal,))
 
 
 def _told(look: Look) -> Analysis:
@@ -110,6 +114,7 @@ def _told(look: Look) -> Analysis:
         findings=tuple(rank(answer for answer in answers if isinstance(answer, Finding))),
         refusals=(*look.cluster.left_out, *(answer for answer in answers if isinstance(answer, Refusal))),
         costs=tuple(cost for pool in look.cluster.pools if (cost := _cost(look, pool)) is not None),
+        cluster=look.cluster,
     )
 
 

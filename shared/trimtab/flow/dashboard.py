@@ -13,9 +13,9 @@ from trimtab.flow.masks import mask_of_repo
 from trimtab.lifecycle import State
 from trimtab.policy.masking import masked
 from trimtab.ports import Ports
-from trimtab.records import Cluster, ClusterUid, Entry, Governance, Issue, Json, Refusal, Stage
+from trimtab.records import ClusterUid, Entry, Governance, Issue, Json, Refusal, Stage
 from trimtab.render.dashboard import TITLE, Page, Pending, Reason, TurnedDown, dashboard
-from trimtab.render.view import saving_of, title
+from trimtab.render.view import saving_of, titled
 
 STREAMS = "dashboards/"
 IN_FLIGHT = timedelta(minutes=3)
@@ -127,28 +127,28 @@ def _whole(text: str, nonce: str, now: datetime) -> str:
 # ── what it says ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def _page(repo: str, ports: Ports) -> Page:
     ours = [life for life in lives(ports).values() if life.planned().place.repo == repo]
-    clusters = {cluster.uid: cluster for cluster in ports.palette.clusters()}
+    names = ports.palette.listed()
     mark = "!" if ports.settings.repository(repo).forge == "gitlab" else "#"
     return Page(
-        pending=tuple(_pending(life, clusters, mark) for life in ours if life.state in _PENDING and life.pull_request),
-        turned_down=tuple(_turned_down(life, clusters) for life in ours if life.state in _TURNED_DOWN and life.memory),
+        pending=tuple(_pending(life, names, mark) for life in ours if life.state in _PENDING and life.pull_request),
+        turned_down=tuple(_turned_down(life, names) for life in ours if life.state in _TURNED_DOWN and life.memory),
         reasons=_reasons(repo, ours, ports),
     )
 
 
-def _title(life: Life, clusters: Mapping[ClusterUid, Cluster]) -> str:
+def _title(life: Life, names: Mapping[ClusterUid, str]) -> str:
     proposal = life.planned()
-    return title(proposal, clusters.get(proposal.finding.subject.cluster_uid))
+    return titled(proposal, names.get(proposal.finding.subject.cluster_uid, ""))
 
 
-def _pending(life: Life, clusters: Mapping[ClusterUid, Cluster], mark: str) -> Pending:
+def _pending(life: Life, names: Mapping[ClusterUid, str], mark: str) -> Pending:
     proposal, ref = life.planned(), life.pull_request
     if ref is None:
         raise LookupError("what is pending has a pull request")
     reasons = life.verdict.reasons if life.verdict else ()
     return Pending(
         number=f"{mark}{ref.number}",
-        title=_title(life, clusters),
+        title=_title(life, names),
         state=life.state.value,
         since=life.planned_at or proposal.valid_at,
         saving=saving_of(proposal),
@@ -157,9 +157,9 @@ def _pending(life: Life, clusters: Mapping[ClusterUid, Cluster], mark: str) -> P
     )
 
 
-def _turned_down(life: Life, clusters: Mapping[ClusterUid, Cluster]) -> TurnedDown:
+def _turned_down(life: Life, names: Mapping[ClusterUid, str]) -> TurnedDown:
     last = life.memory[-1]
-    return TurnedDown(title=_title(life, clusters), kind=last.kind, at=last.at, by=last.by, until=last.until, reason=last.reason)
+    return TurnedDown(title=_title(life, names), kind=last.kind, at=last.at, by=last.by, until=last.until, reason=last.reason)
 
 
 def _reasons(repo: str, ours: list[Life], ports: Ports) -> tuple[Reason, ...]:

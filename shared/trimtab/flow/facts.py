@@ -11,6 +11,7 @@ from trimtab.flow.health_alerts import open_alerts
 from trimtab.flow.life import STREAMS, Life, fold, stream_of, subject_of
 from trimtab.flow.live import live_quota, quota_asks
 from trimtab.flow.plans import layouts_of, plan_by_all
+from trimtab.flow.runs import live_pools
 from trimtab.flow.slo_readings import burning
 from trimtab.flow.undoing import rolled_back_on, undoing_of
 from trimtab.lifecycle import State
@@ -52,7 +53,7 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
     files = files_of(proposal, ground.base, ports)
     cluster = ports.palette.cluster(proposal.finding.subject.cluster_uid)
     pull_request = seen or (ports.forge.pull_request(repository.id, life.pull_request.number) if life.pull_request else None)
-    others = _other_lives(ports, proposal.id)
+    others, pools = _other_lives(ports, proposal.id), live_pools(ports, now)
     voices = _voices(ground, now)
     planned_by = _planned_by(proposal.place.path, voices)
     together = max(0, len(proposal.members) - 1)
@@ -82,8 +83,8 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
         earlier=(*_earlier(others, life, proposal), *_frozen(proposal, ports)),
         others_open=_others_open(others, proposal),
         last_change=_last_change(others, life, proposal),
-        share_of_pools=_share_of_pools([other for other in others if other.planned().run == proposal.run], proposal, ports),
-        share_of_pools_today=_share_of_pools([other for other in others if _was_planned_on(other, now.date())], proposal, ports),
+        share_of_pools=_share_of_pools([other for other in others if other.planned().run == proposal.run], proposal, pools),
+        share_of_pools_today=_share_of_pools([other for other in others if _was_planned_on(other, now.date())], proposal, pools),
         auto_merges_today=together + sum(len(other.planned().parts) for other in others if _merged_by_itself(other, now.date())),
         open_count=together + sum(len(other.planned().parts) for other in others if _is_open(other)),
         stop_reason=ports.permit.stop_reason(),
@@ -379,8 +380,7 @@ def _was_planned_on(life: Life, day: date) -> bool:
     return life.pull_request is not None and life.planned_at is not None and life.planned_at.date() == day
 
 
-def _share_of_pools(others: list[Life], proposal: Proposal, ports: Ports) -> float:
+def _share_of_pools(others: list[Life], proposal: Proposal, pools: int) -> float:
     """Share of all live pools that these proposals and this one want to change."""
     touched = {pool_of(part) for each in (*(other.planned() for other in others), proposal) for part in each.parts}
-    pools = sum(len(cluster.pools) for cluster in ports.palette.clusters())
     return len(touched) / pools if pools else 1.0

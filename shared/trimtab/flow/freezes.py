@@ -88,7 +88,7 @@ def lifted_line(what: str) -> str:
 def rule_on(what: str, ports: Ports) -> tuple[ClusterUid, str]:
     """CLUSTER/RULE → the cluster's uid and the rule. Raises BadInput where that is no known cluster, or more than one."""
     cluster, _, rule = what.rpartition("/")
-    found = [known.uid for known in ports.palette.clusters() if cluster in {known.name, known.uid}]
+    found = [uid for uid, name in ports.palette.listed().items() if cluster in {name, uid}]
     if not found or not rule:
         raise BadInput(f"{shown(what)}: expected CLUSTER/RULE with the name or uid of a cluster, like dev-east/idle-nodes")
     if len(found) > 1:

@@ -51,7 +51,7 @@ def grouped(
     drafts: Sequence[Proposal | Refusal], known: Mapping[str, Life], grouping: Mapping[str, str]
 ) -> list[Proposal | Refusal | Group]:
     """The drafts in their order, those that belong together as one group where its first one stood; `grouping` is by repo."""
-    standing = {part.finding.subject: life.planned().id for life in known.values() if _stands(life) for part in life.planned().parts}
+    standing = {part.finding.subject: life.planned().id for life in known.values() if may_be_open(life) for part in life.planned().parts}
     groups: dict[ProposalId, list[Proposal]] = {}
     order: list[Proposal | Refusal | ProposalId] = []
     for draft in drafts:
@@ -65,7 +65,7 @@ def grouped(
     return [Group(id=item, parts=tuple(groups[item])) if isinstance(item, str) else item for item in order]
 
 
-def _stands(life: Life) -> bool:
+def may_be_open(life: Life) -> bool:
     """True where it is not over, and more than a plan: what never opened holds nobody."""
     return not is_over(life.state) and not (life.state is State.PLANNED and life.pull_request is None)
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from trimtab.errors import Broken
 from trimtab.flow.basis import Basis, carried, keep, words_of
@@ -232,7 +233,25 @@ def stream_of(proposal: str) -> str:
 
 def fold(entry: Entry | None) -> Life:
     """The life that a head entry carries."""
-    return Life() if entry is None else load(Life, entry.state, f"streams/{entry.stream}/{entry.n}: state")
+    return Life() if entry is None else _folded(_Head(entry))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Head:
+    """This very entry: a ledger that read it once hands it out again, and every judgement asks for all of them."""
+
+    entry: Entry
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Head) and self.entry is other.entry
+
+    def __hash__(self) -> int:
+        return id(self.entry)
+
+
+@lru_cache(maxsize=4096)
+def _folded(head: _Head) -> Life:
+    return load(Life, head.entry.state, f"streams/{head.entry.stream}/{head.entry.n}: state")
 
 
 def lives(ports: Ports) -> dict[str, Life]:

@@ -6,6 +6,7 @@ from trimtab.analysis.families import family
 from trimtab.analysis.similar import Features, Past, features_of
 from trimtab.errors import Broken
 from trimtab.flow.life import STREAMS, Life, fold
+from trimtab.flow.runs import clusters_seen
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
 from trimtab.records import Cluster, ClusterUid, Entry, Finding, InstanceType, Outcome, Proposal
@@ -17,19 +18,20 @@ ROLLBACK = "rollback"
 
 def past_cases(ports: Ports) -> tuple[Past, ...]:
     """Every change whose outcome is on record, one for each time that it was made."""
-    clusters = {cluster.uid: cluster for cluster in ports.palette.clusters()}
-    found = [past for stream, entry in sorted(ports.ledger.heads(STREAMS).items()) for past in _of_stream(stream, entry, clusters, ports)]
+    ended = [life for stream, entry in sorted(ports.ledger.heads(STREAMS).items()) for life in _of_stream(stream, entry, ports)]
+    clusters = clusters_seen({part.finding.subject.cluster_uid for life in ended for part in life.planned().parts}, ports)
+    found = [past for life in ended for past in _pasts(life, clusters, ports)]
     return tuple(sorted(found, key=lambda past: (past.proposal, past.merged_on)))
 
 
-def _of_stream(stream: str, head: Entry, clusters: Mapping[ClusterUid, Cluster], ports: Ports) -> list[Past]:
-    """A stream's outcomes, one for each generation. They are evidence only: a record that does not hold keeps no run from beginning."""
+def _of_stream(stream: str, head: Entry, ports: Ports) -> list[Life]:
+    """A stream's lives that have an outcome. They are evidence only: a record that does not hold keeps no run from beginning."""
     try:
         lives = _lives(stream, head, ports)
     except Broken as error:
         ports.log.warning("past-cases.broken", stream=stream, input=str(error))
         return []
-    return [past for life in lives for past in _pasts(life, clusters, ports)]
+    return [life for life in lives if life.outcome is not None and life.proposal is not None]
 
 
 def _lives(stream: str, head: Entry, ports: Ports) -> list[Life]:

@@ -1,22 +1,23 @@
 """Turn waste into pull requests that someone may approve, in three steps: plan the run, analyze each cluster, open what is worth it.
 
 Each step is one message, done once: `plan` freezes what the run works with, `analyze` writes its findings beside the run, and the
-last cluster to finish wakes `open`. A run that dies anywhere is finished by the next delivery of the same message.
+last cluster to finish wakes `open`, which hands on to a message of its own what it has no time for. A run that dies anywhere is finished
+by the next delivery of the same message; a cluster that fails for hours, or that nobody answers for, is named in its end.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from trimtab.analysis.quotas import BUDGET_FREEZE
 from trimtab.analysis.ranking import rank
 from trimtab.analysis.rightsize import fingerprint
 from trimtab.changes import TERRAFORM, branch_name, find_place, is_covered, is_editable, is_kustomization, layout_of, plan_edit
-from trimtab.errors import BadInput, Broken, Refused, Upstream
+from trimtab.errors import BadInput, Broken, Refused, TrimtabError, Upstream
 from trimtab.flow.adopt import REPLACEABLE, adopt, looked_at, point_to_successors, remembered, supersede_stuck, supersede_vanished
 from trimtab.flow.analyze import analysis_of
-from trimtab.flow.bills import Bills
+from trimtab.flow.bills import bills_of
 from trimtab.flow.budgets import spent_scopes
 from trimtab.flow.cards import NotTold
 from trimtab.flow.codec import dump
@@ -30,12 +31,30 @@ from trimtab.flow.groups import BUSY, Admitted, Group, admit, grouped, memories_
 from trimtab.flow.life import Journal, Life, lives, proposal_id, stream_of, until_settled
 from trimtab.flow.live import live_quota
 from trimtab.flow.past_cases import past_cases
-from trimtab.flow.runs import Analysis, Plan, analysis_key, evidence_end, find_plan, keep_plan, latest_analyses, plan_of
+from trimtab.flow.run_parts import Opening, keep_opening, opening_of, refused
+from trimtab.flow.runs import (
+    ANSWERED_WITHIN,
+    Analysis,
+    Plan,
+    analysis_key,
+    analyzed,
+    answers_of,
+    evidence_end,
+    find_plan,
+    keep_failure,
+    keep_inventory,
+    keep_plan,
+    latest_analyses,
+    plan_of,
+)
 from trimtab.flow.tickets import keep_tickets
 from trimtab.flow.wake import Wake
 from trimtab.flow.wakeups import MOST_RUNS_A_DAY, WAKE, asked_clusters, full_of_runs
 from trimtab.ports import Ports
-from trimtab.records import Cluster, ClusterUid, CommitSha, Finding, Governance, Place, Proposal, ProposalId, Refusal
+from trimtab.records import Cluster, ClusterUid, CommitSha, Finding, Governance, Json, Place, Proposal, ProposalId, Refusal
+
+PART_SECONDS = 300.0
+"""After which a message of `open` hands on: with its last proposal it stays well inside the 540 seconds of Google, and the 900 of AWS."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +71,7 @@ class Checkout:
 
 
 def propose(wake: Wake, ports: Ports, now: datetime) -> str:
-    """One message of a run: a clock tick or a wake plans, `<run>.analyze.<cluster>` analyzes, `<run>.open` opens."""
+    """One message of a run: a clock tick or a wake plans, `<run>.analyze.<cluster>` analyzes, `<run>.open` and `<run>.open.<k>` open."""
     name = wake.key.rsplit("/", 1)[1]
     if name.startswith(WAKE):
         return woken(name, wake.key, ports, now)
@@ -61,10 +80,13 @@ def propose(wake: Wake, ports: Ports, now: datetime) -> str:
     run, _, step = name.partition(".")
     frozen = plan_of(run, ports)
     if step.startswith("analyze."):
-        return analyze_cluster(frozen, step.removeprefix("analyze."), ports)
+        uid = step.removeprefix("analyze.")
+        return end_without(frozen, uid, ports) if now - frozen.at >= ANSWERED_WITHIN else analyze_cluster(frozen, uid, ports)
     if step == "open":
-        return open_run(frozen, ports, now)
-    raise BadInput(f"{wake.key}: a propose message is <run>.analyze.<cluster uid> or <run>.open")
+        return open_run(frozen, ports, now, most_seconds=PART_SECONDS)
+    if step.startswith("open.") and step.removeprefix("open.").isdecimal():
+        return open_run(frozen, ports, now, part=int(step.removeprefix("open.")), most_seconds=PART_SECONDS)
+    raise BadInput(f"{wake.key}: a propose message is <run>.analyze.<cluster uid>, <run>.open or <run>.open.<part>")
 
 
 def woken(name: str, key: str, ports: Ports, now: datetime) -> str:
@@ -93,10 +115,10 @@ def _freeze(run: str, ports: Ports, now: datetime, only: Collection[ClusterUid])
         governance=governance.version,
         commits=commits,
         usage_version=ports.lake.version("usage"),
-        clusters=tuple(sorted(cluster.uid for cluster in ports.palette.clusters() if not only or cluster.uid in only)),
+        # Their names alone: each of them is looked into where it is analyzed.
+        clusters=tuple(sorted(uid for uid in ports.palette.listed() if not only or uid in only)),
         is_partial=bool(only),
         spent=spent_scopes(governance, ports, now),
-        left_alone=ports.palette.left_alone(),
         past=past_cases(ports),
     )
     keep_plan(frozen, ports)
@@ -106,64 +128,106 @@ def _freeze(run: str, ports: Ports, now: datetime, only: Collection[ClusterUid])
 # ── analyze ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def analyze_cluster(frozen: Plan, uid: str, ports: Ports, *, notify: bool = True) -> str:
     """Findings and refusals for every pool of one cluster; the last cluster of the run wakes `open`."""
-    key = analysis_key(frozen.run, uid)
-    if ports.documents.find(key) is None:
-        ports.documents.publish(key, dump(analysis_of(frozen, ClusterUid(uid), ports)))
-    if notify and all(ports.documents.find(analysis_key(frozen.run, cluster)) for cluster in frozen.clusters):
+    seen = analyzed(frozen.run, ports)
+    if uid not in seen:
+        try:
+            said = analysis_of(frozen, ClusterUid(uid), ports)
+        except Exception as error:
+            # It is delivered again; should it never succeed, the end of the run says why.
+            keep_failure(frozen.run, uid, str(error) if isinstance(error, TrimtabError) else repr(error), ports)
+            raise
+        ports.documents.publish(analysis_key(frozen.run, uid), dump(said))
+        # Listed anew: of two that are analyzed at once, each would else wait for the other.
+        seen = analyzed(frozen.run, ports) if notify else seen
+    if notify and seen.issuperset(frozen.clusters):
         ports.inbox.put(f"inbox/propose/{frozen.run}.open", b"{}")
     return f"{frozen.run}: analyzed {uid}"
 
 
+def end_without(frozen: Plan, uid: str, ports: Ports) -> str:
+    """A cluster's message came, or came again, when its run should long have ended: it ends with what it has, and names who is missing."""
+    ports.inbox.put(f"inbox/propose/{frozen.run}.open", b"{}")
+    return f"{frozen.run}: {uid} came too late, {ANSWERED_WITHIN // timedelta(hours=1)} hours after it began; the run ends with what it has"
+
+
 # ── open ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def open_run(frozen: Plan, ports: Ports, now: datetime) -> str:
-    """Rank what the run found, then plan, judge, open and ask, one subject after the other."""
+def open_run(frozen: Plan, ports: Ports, now: datetime, *, part: int = 0, most_seconds: float | None = None) -> str:
+    """Rank what the run found, then plan, judge, open and ask, one subject after the other.
+
+    After `most_seconds` (None = no end) the rest is left to the next part, which knows from the store what was done.
+    """
     stop = ports.permit.stop_reason()
     if stop:
         raise Refused(f"nothing opens: {stop}")
+    begun = ports.stopwatch()
     ports.forge.forget()
-    analyses = latest_analyses(frozen.run, ports)
+    analyses, missing = answers_of(frozen, ports)
+    keep_inventory(frozen, analyses, ports)
     checkouts = tuple(checkout(repo, commit, ports, now) for repo, commit in frozen.commits)
-    clusters = {cluster.uid: cluster for cluster in ports.palette.clusters()}
-    refusals: list[Refusal] = []
-    opened: list[ProposalId] = []
-    untold: list[str] = []
+    listed = ports.palette.listed()
+    clusters = {analysis.cluster.uid: analysis.cluster for analysis in analyses if analysis.cluster and analysis.cluster.uid in listed}
+    opening = opening_of(frozen.run, part, ports)
+    refusals, opened, untold = opening.refusals, opening.opened, list[str]()
     findings = rank(finding for analysis in analyses for finding in analysis.findings)
-    said = [no for analysis in analyses for no in analysis.refusals]
-    # First, so that a proposal that is no longer wanted is in nobody's way.
-    is_over_for = partial(_holds_for_no_budget, frozen, clusters, ports)
-    supersede_vanished(findings, said, evidence_end(frozen), ports, now, untold, is_over_for=is_over_for)
+    said = [*missing, *(no for analysis in analyses for no in analysis.refusals)]
+    if part == 0:
+        # First, so that a proposal that is no longer wanted is in nobody's way.
+        is_over_for = partial(_holds_for_no_budget, frozen, clusters, ports)
+        supersede_vanished(findings, said, evidence_end(frozen), ports, now, untold, is_over_for=is_over_for)
     known = lives(ports)
-    drafts = [drafted(frozen, finding, clusters.get(finding.subject.cluster_uid), checkouts, ports) for finding in findings]
     carried = {} if not known else _carried(frozen, findings, said, known)
-    for item in _in_order(drafts, carried, known, {found.repo: found.governance.grouping for found in checkouts}):
+    undrafted: list[Refusal] = []
+    for item in _items(frozen, findings, carried, known, clusters, checkouts, opening, ports):
+        if isinstance(item, Refusal):
+            # Every part says these anew; the last one writes them down.
+            undrafted.append(item)
+            continue
+        if opening.is_done(item):
+            continue
+        if most_seconds is not None and opening.is_begun and ports.stopwatch() - begun > most_seconds:
+            keep_opening(frozen.run, part + 1, opening, ports)
+            ports.inbox.put(f"inbox/propose/{frozen.run}.open.{part + 1}", b"{}")
+            _raise_untold(untold)
+            return f"{frozen.run}: {len(opened)} proposals stand so far; part {part + 1} goes on"
         match item:
-            case Refusal():
-                refusals.append(item)
             case Group():
                 answers = open_group(frozen, item, carried.get(item.id, ()), known, clusters, checkouts, ports, now, untold)
                 refusals += [answer for answer in answers if isinstance(answer, Refusal)]
                 opened += [answer for answer in answers if not isinstance(answer, Refusal)]
             case _:
-                answer = open_alone(item, known, checkouts, ports, now, untold)
+                answer = opening.full_for(item, known, now) or open_alone(item, known, checkouts, ports, now, untold)
+                opening.note_full(item, answer)
                 refusals += [answer] if isinstance(answer, Refusal) else []
                 opened += [] if isinstance(answer, Refusal) else [answer]
+        opening.add(item)
+    refusals += undrafted
     supersede_stuck(carried.keys(), findings, said, evidence_end(frozen), ports, now, untold)
-    told = reasons_of((*refusals, *said))
-    for refusal in refusals:
-        thing = f"{refusal.pool}: {refusal.reason}"
-        ports.log.info("finding.refused", run=frozen.run, rule=refusal.rule, cluster=refusal.cluster_uid, kind=refusal.kind, input=thing)
-    ports.documents.publish(f"runs/{frozen.run}/refused", {"refusals": [dump(refusal) for refusal in refusals], "reasons": told})
-    if not frozen.is_partial:
-        ports.documents.publish("runs/latest", {"run": frozen.run, "at": frozen.at.isoformat()})
+    _tell_refusals(frozen, [*refusals, *missing], [no for analysis in analyses for no in analysis.refusals], ports)
     point_to_successors(opened, ports, now)
     for found in checkouts:
         keep_dashboard(found.repo, found.ground, "propose", ports, now)
     keep_tickets(findings, tuple(clusters.values()), tuple(lives(ports).values()), home_governance(ports), ports, now)
     tell_digests(frozen.run, opened, ports, now, untold)
+    _raise_untold(untold)
+    silent = f", {len(missing)} clusters were not analyzed" if missing else ""
+    return f"{frozen.run}: {len(opened)} proposals stand, {len(refusals)} findings were not opened{silent}"
+
+
+def _raise_untold(untold: Sequence[str]) -> None:
+    """All the rest is done: delivered again, the run finds it so, and tells what Slack did not take."""
     if untold:
-        # All the rest is done: delivered again, the run finds it so, and tells what Slack did not take.
         raise Upstream("; ".join(untold))
-    return f"{frozen.run}: {len(opened)} proposals stand, {len(refusals)} findings were not opened"
+
+
+def _tell_refusals(frozen: Plan, refusals: Sequence[Refusal], said: Sequence[Refusal], ports: Ports) -> None:
+    """Everything that was not opened, by name: in the log, and in a document beside the run."""
+    for refusal in refusals:
+        thing = f"{refusal.pool}: {refusal.reason}"
+        ports.log.info("finding.refused", run=frozen.run, rule=refusal.rule, cluster=refusal.cluster_uid, kind=refusal.kind, input=thing)
+    told: Json = {"refusals": [dump(refusal) for refusal in refusals], "reasons": reasons_of((*refusals, *said))}
+    ports.documents.publish(f"runs/{frozen.run}/refused", told)
+    if not frozen.is_partial:
+        ports.documents.publish("runs/latest", {"run": frozen.run, "at": frozen.at.isoformat()})
 
 
 def _holds_for_no_budget(frozen: Plan, clusters: Mapping[ClusterUid, Cluster], ports: Ports, proposal: Proposal) -> bool:
@@ -196,17 +260,17 @@ def _is_wanted(path: str, governance: Governance) -> bool:
 def drafted(frozen: Plan, finding: Finding, cluster: Cluster | None, checkouts: tuple[Checkout, ...], ports: Ports) -> Proposal | Refusal:
     """A finding as a proposal of its own, or a refusal that says why there is none."""
     if cluster is None:
-        return _refused(finding, "cluster-gone", "Palette no longer lists this cluster.")
+        return refused(finding, "cluster-gone", "Palette no longer lists this cluster.")
     if finding.needs_person:
-        return _refused(finding, "needs-person", finding.needs_person)
+        return refused(finding, "needs-person", finding.needs_person)
     frost = frozen_rule(cluster.uid, finding.rule, ports)
     if frost is not None:
         why = f"{finding.rule} was rolled back on this cluster on {frost.since:%Y-%m-%d} ({frost.reason}); a person lifts that"
-        return _refused(finding, "frozen", f"{why}: trimtab freeze --lift {cluster.name}/{finding.rule}")
+        return refused(finding, "frozen", f"{why}: trimtab freeze --lift {cluster.name}/{finding.rule}")
     try:
         return draft(frozen, finding, cluster, checkouts, ports)
     except (BadInput, Refused) as error:
-        return _refused(finding, "not-in-git", str(error))
+        return refused(finding, "not-in-git", str(error))
 
 
 def open_alone(
@@ -227,7 +291,7 @@ def open_alone(
         return refusal
 
     reason = _settled(step, untold)
-    return _refused(proposal.finding, "not-opened", reason) if reason else proposal.id
+    return refused(proposal.finding, "not-opened", reason) if reason else proposal.id
 
 
 def _settled(step: Callable[[], str], untold: list[str]) -> str:
@@ -268,6 +332,32 @@ def _is_older(life: Life, frozen: Plan) -> bool:
     return life.planned().valid_at <= evidence_end(frozen)
 
 
+def _items(
+    frozen: Plan,
+    findings: Sequence[Finding],
+    carried: Mapping[ProposalId, tuple[Proposal, ...]],
+    known: Mapping[str, Life],
+    clusters: Mapping[ClusterUid, Cluster],
+    checkouts: tuple[Checkout, ...],
+    opening: Opening,
+    ports: Ports,
+) -> Iterator[Proposal | Refusal | Group]:
+    """What is opened one after the other. Where nothing comes together each is drafted in its turn: once a repo is full, no more are."""
+
+    def made(finding: Finding) -> Proposal | Refusal:
+        return drafted(frozen, finding, clusters.get(finding.subject.cluster_uid), checkouts, ports)
+
+    grouping = {found.repo: found.governance.grouping for found in checkouts}
+    if "file" in grouping.values() or any(life.planned().members for life in known.values()):
+        yield from _in_order([made(finding) for finding in findings], carried, known, grouping)
+        return
+    touched = {life.planned().finding.subject for life in known.values()}
+    for finding in findings:
+        if str(finding.subject) not in opening.done:
+            full = "" if finding.needs_person or finding.subject in touched else opening.full_everywhere(grouping)
+            yield refused(finding, "not-opened", full) if full else made(finding)
+
+
 def _in_order(
     drafts: Sequence[Proposal | Refusal],
     carried: Mapping[ProposalId, tuple[Proposal, ...]],
@@ -293,10 +383,10 @@ def open_group(
 ) -> list[ProposalId | Refusal]:
     """Bring several findings to their wanted state as one pull request; what may not be in it is left out, and why is said."""
     again = [drafted(frozen, part.finding, clusters.get(part.finding.subject.cluster_uid), checkouts, ports) for part in unseen]
-    refused: list[ProposalId | Refusal] = [answer for answer in again if isinstance(answer, Refusal)]
+    turned_away: list[ProposalId | Refusal] = [answer for answer in again if isinstance(answer, Refusal)]
     parts = (*group.parts, *(part for part in again if isinstance(part, Proposal)))
     if not parts:
-        return refused
+        return turned_away
     found = next(found for found in checkouts if found.repo == parts[0].place.repo)
     # An older run that comes late found older evidence; where all that it found is gone, its own end says how old it is.
     measured_until = max((part.finding.evidence.end for part in group.parts), default=evidence_end(frozen))
@@ -316,11 +406,11 @@ def open_group(
     # A step that another writer made start over may have answered before: the last answer is the one that was acted on.
     admitted = answers[-1] if answers else Admitted(proposal=None, left=tuple((part, reason) for part in parts))
     members = admitted.proposal.parts if admitted.proposal else ()
-    refused += [_refused(part.finding, "not-opened", why) for part, why in admitted.left]
+    turned_away += [refused(part.finding, "not-opened", why) for part, why in admitted.left]
     named = {part.finding.subject for part, _ in admitted.left}
-    refused += [_refused(part.finding, "not-opened", reason) for part in members if reason and part.finding.subject not in named]
-    refused += [group.id] if members and not reason else []
-    return [*refused, *(open_alone(part, known, checkouts, ports, now, untold) for part in admitted.alone)]
+    turned_away += [refused(part.finding, "not-opened", reason) for part in members if reason and part.finding.subject not in named]
+    turned_away += [group.id] if members and not reason else []
+    return [*turned_away, *(open_alone(part, known, checkouts, ports, now, untold) for part in admitted.alone)]
 
 
 def _admitted(
@@ -336,7 +426,7 @@ def draft(frozen: Plan, finding: Finding, cluster: Cluster, checkouts: tuple[Che
     """A finding with its place in Git and the exact edit. Raises Refused or BadInput where no repo allows one."""
     found, place = locate(finding, cluster, checkouts)
     layout = layout_of(found.files, place, found.governance.layouts, finding.subject.field, finding.subject.kind)
-    owners = Bills(ports.documents).owners(cluster.name, finding.subject.pool) if finding.subject.kind == "pool" else ()
+    owners = bills_of(frozen.run, ports.documents).owners(cluster.name, finding.subject.pool) if finding.subject.kind == "pool" else ()
     identity = proposal_id(found.repo, finding.subject)
     return Proposal(
         id=identity,
@@ -371,11 +461,6 @@ def locate(finding: Finding, cluster: Cluster, checkouts: tuple[Checkout, ...]) 
     if not places:
         raise Refused("; ".join(problems) or "settings.repositories: no GitOps repo is named")
     return places[0]
-
-
-def _refused(finding: Finding, rule: str, reason: str) -> Refusal:
-    subject = finding.subject
-    return Refusal(cluster_uid=subject.cluster_uid, pool=subject.pool, rule=rule, reason=reason, kind=subject.kind)
 
 
 __all__ = [

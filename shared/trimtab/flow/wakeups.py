@@ -35,7 +35,7 @@ def full_of_runs(name: str, ports: Ports, now: datetime) -> bool:
 def asked_clusters(key: str, ports: Ports) -> tuple[ClusterUid, ...]:
     """The clusters that a wake is for; () = all. Raises BadInput where Palette knows none of those that it names."""
     names = _names(key, ports)
-    found = tuple(sorted(cluster.uid for cluster in ports.palette.clusters() if cluster.name in names))
+    found = tuple(sorted(uid for uid, name in ports.palette.listed().items() if name in names))
     if names and not found:
         raise BadInput(f"{key}: Palette lists none of the clusters that it is for")
     return found

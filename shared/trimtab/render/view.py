@@ -61,13 +61,18 @@ _HOUSEKEEPING = {"pull-request", "merge-exact", "base-unmoved", "approvals", "fo
 
 def title(proposal: Proposal, cluster: Cluster | None) -> str:
     """One line that says what happens: `Shrink dev-east/batch from 6 to 5 nodes`. Letters that act nowhere."""
+    return titled(proposal, cluster.name if cluster else "")
+
+
+def titled(proposal: Proposal, cluster: str) -> str:
+    """The same by the cluster's name; "" = nobody knows it."""
     proposal = plain(proposal)
     finding = proposal.finding
     if is_group(proposal):
-        where = ref(cluster.name if cluster else finding.subject.cluster_uid)
+        where = ref(cluster or finding.subject.cluster_uid)
         return f"{verb(proposal)} {len(proposal.members)} {things(proposal)} of {where}"
     change = finding.changes[0]
-    place = f"{ref(cluster.name if cluster else finding.subject.cluster_uid)}/{ref(finding.subject.pool)}"
+    place = f"{ref(cluster or finding.subject.cluster_uid)}/{ref(finding.subject.pool)}"
     old, new = ref(change.old), ref(change.new)
     if finding.rule == "rollback":
         return f"Restore {WORDS[change.field]} of {place} from {old} to {new}"

@@ -43,6 +43,8 @@ class PaletteCatalog:
     bundled: BundledCatalog = BundledCatalog()
     clock: Callable[[], float] = time.monotonic
     _shelves: dict[tuple[Cloud, str], _Shelf] = field(default_factory=dict)
+    _offers: dict[tuple[Cloud, str], tuple[_Shelf, tuple[InstanceType, ...]]] = field(default_factory=dict)
+    """All types as they were put together from that list: every pool of every cluster asks for them."""
 
     @property
     def source(self) -> str:
@@ -63,9 +65,13 @@ class PaletteCatalog:
     def offered(self, cloud: Cloud, region: str) -> tuple[InstanceType, ...]:
         """All types that can be had: where Palette's list was read, no other type could be put into a pool."""
         shelf = self._shelf(cloud, region)
-        names = [kind.name for kind in self.bundled.offered(cloud, region)] if shelf.why_not else sorted(shelf.types)
-        found = (self.find(cloud, region, name) for name in names)
-        return tuple(kind for kind in found if kind)
+        kept = self._offers.get((cloud, region))
+        if kept is None or kept[0] is not shelf:
+            names = [kind.name for kind in self.bundled.offered(cloud, region)] if shelf.why_not else sorted(shelf.types)
+            found = (self.find(cloud, region, name) for name in names)
+            kept = shelf, tuple(kind for kind in found if kind)
+            self._offers[cloud, region] = kept
+        return kept[1]
 
     def _shelf(self, cloud: Cloud, region: str) -> _Shelf:
         now, kept = self.clock(), self._shelves.get((cloud, region))

@@ -50,6 +50,7 @@ class PaletteClient:
     writer: PaletteApi | None = None
     """The same tenant with a key that may write cluster metadata; None = nothing is ever written."""
     _kept: dict[str, tuple[float, tuple[_Read, ...]]] = field(default_factory=dict)
+    _lists: dict[str, tuple[float, dict[ClusterUid, protocol.Listed]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings, transport: httpx.BaseTransport | None = None) -> "PaletteClient":
@@ -70,6 +71,10 @@ class PaletteClient:
         return self.api.client is not None
 
     # ── clusters ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    def listed(self) -> dict[ClusterUid, str]:
+        """Uid → name of every cluster that is listed, as of at most a minute ago; a request for each fifty."""
+        return {uid: listed.name for uid, listed in self._list().items()}
+
     def clusters(self) -> tuple[Cluster, ...]:
         """Every cluster of the tenant that has priced machine pools, as of at most a minute ago."""
         return tuple(read.cluster for read in self._tenant() if read.cluster)
@@ -83,16 +88,38 @@ class PaletteClient:
         found = self._one(uid)
         return found.cluster if found else None
 
-    def _one(self, uid: str) -> _Read | None:
-        listed = next((listed for listed in self._listed() if listed.uid == uid), None)
+    def look(self, uid: ClusterUid) -> Cluster | Refusal | None:
+        """One cluster read now, or why it is left alone; None = gone."""
+        found = self._one(uid)
+        return found.cluster or found.refusal if found else None
+
+    def _one(self, uid: ClusterUid) -> _Read | None:
+        listed = self._entry(uid)
         return self._read(listed) if listed else None
+
+    def _entry(self, uid: ClusterUid) -> protocol.Listed | None:
+        """Its line of the list. What a kept list does not have may be new, so the list is read again."""
+        kept = self._lists.get("tenant")
+        found = self._list().get(uid)
+        return self._fresh_list().get(uid) if found is None and self._lists.get("tenant") is kept else found
+
+    def _list(self) -> dict[ClusterUid, protocol.Listed]:
+        """The tenant's list. It has a page for each fifty clusters, so what is asked of one cluster must not read it each time."""
+        at, found = self._lists.get("tenant", (float("-inf"), {}))
+        return found if self.api.clock() - at <= STILL_NEW else self._fresh_list()
+
+    def _fresh_list(self) -> dict[ClusterUid, protocol.Listed]:
+        now = self.api.clock()
+        found = {listed.uid: listed for listed in self._listed()}
+        self._lists["tenant"] = (now, found)
+        return found
 
     def _tenant(self) -> tuple[_Read, ...]:
         now = self.api.clock()
         at, found = self._kept.get("tenant", (float("-inf"), ()))
         if now - at <= STILL_NEW:
             return found
-        found = tuple(self._read(listed) for listed in self._listed())
+        found = tuple(self._read(listed) for listed in self._list().values())
         self._kept["tenant"] = (now, found)
         return found
 
@@ -164,7 +191,7 @@ class PaletteClient:
         """
         if self.writer is None:
             raise Refused("Palette: no key may write; set TRIMTAB_PALETTE_WRITE_KEY, or turn annotations off")
-        listed = next((listed for listed in self._listed() if listed.uid == uid), None)
+        listed = self._entry(uid)
         if listed is None:
             return False
         scope, path = project(listed.project_uid), protocol.cluster_path(uid)
@@ -180,19 +207,28 @@ class PaletteClient:
     # ── quotas ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def quotas(self, uid: ClusterUid) -> tuple[Quota, ...]:
         """Quotas that hold on a cluster: of its namespaces, of workspaces it is in, of virtual clusters it hosts."""
-        found = self._one(uid)
-        if found is None or found.live is None:
+        listed = self._entry(uid)
+        live = self._live(listed) if listed else None
+        if listed is None or live is None:
             return ()
-        scope, live = project(found.listed.project_uid), found.live
+        scope = project(listed.project_uid)
         names = self._namespaces(live, scope)
         own = self.api.find(quotas.namespaces_path(uid), scope)
-        listed = self.api.get(quotas.WORKSPACES, scope)
-        spaces = (self.api.find(quotas.workspace_path(space), scope) for space in quotas.parse_workspaces(listed, uid))
+        everybodys = self.api.get(quotas.WORKSPACES, scope)
+        spaces = (self.api.find(quotas.workspace_path(space), scope) for space in quotas.parse_workspaces(everybodys, uid))
         return (
             *(quotas.parse_namespaces(own, uid, names) if own is not None else ()),
             *(quota for space in spaces if space is not None for quota in quotas.parse_workspace(space, uid, names)),
             *(quota for each in live.virtual for quota in self._virtual(each, uid, scope)),
         )
+
+    def _live(self, listed: protocol.Listed) -> protocol.Live | None:
+        """The cluster itself without its pools; None = gone, or of a shape that nobody knows."""
+        answer = self.api.find(protocol.cluster_path(listed.uid), project(listed.project_uid))
+        try:
+            return None if answer is None else protocol.parse_cluster(answer)
+        except BadInput:
+            return None
 
     def _virtual(self, virtual: str, host: ClusterUid, scope: Headers) -> tuple[Quota, ...]:
         answer = self.api.find(protocol.cluster_path(virtual), scope)
@@ -204,10 +240,11 @@ class PaletteClient:
     # ── what it costs ────────────────────────────────────────────────────────────────────────────────────────────────
     def estimate(self, uid: ClusterUid, pools: Sequence[Pool]) -> Estimate | None:
         """What a cluster would cost per hour with these pools in place of its own of the same names; None = Palette cannot say."""
-        found = self._one(uid)
-        if found is None or found.live is None or found.cluster is None:
+        listed = self._entry(uid)
+        live = self._live(listed) if listed else None
+        if listed is None or live is None or protocol.left_alone(listed, live):
             return None
-        live, scope = found.live, project(found.listed.project_uid)
+        scope = project(listed.project_uid)
         body = rates.estimate_body(live.cloud_type, self.api.get(protocol.config_path(live), scope), pools)
         answer = self.api.ask("POST", rates.rate_path(live.cloud_type), headers=scope, params={"periodType": "hourly"}, json=body)
         return None if answer is None else rates.parse_estimate(answer)
@@ -236,10 +273,10 @@ class PaletteClient:
     # ── what happened ────────────────────────────────────────────────────────────────────────────────────────────────
     def measured(self, uid: ClusterUid, start: datetime, end: datetime) -> tuple[MeasuredUse, ...]:
         """CPU and memory use by hour, of pods where Palette has them, else of namespaces."""
-        found = self._one(uid)
-        if found is None:
+        listed = self._entry(uid)
+        if listed is None:
             return ()
-        scope = project(found.listed.project_uid)
+        scope = project(listed.project_uid)
         answer = self._posted(use.USAGE, scope, use.pods_body(uid, start, end))
         pods = use.parse_pods(answer, start, end) if answer is not None else ()
         if pods:

@@ -6,7 +6,7 @@ the ones our tables have, and refuses every other; a contract test holds it equa
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from obstore.exceptions import BaseError
 from trimtab.adapters.duckdb import connect
 from trimtab.adapters.store.objects import Objects
 from trimtab.errors import Broken, Gone, Upstream
-from trimtab.tables import text_literal
+from trimtab.tables import OWNERS, text_literal
 
 _COMMIT = re.compile(r"_delta_log/(\d{20})\.json")
+LOOK_BACK = 80
+"""Versions before a wanted one among which its checkpoint is looked for: they are made every 20 versions."""
 _CHECKPOINT = re.compile(r"_delta_log/(\d{20})\.checkpoint\.parquet")
 
 
@@ -32,6 +34,8 @@ class DataFile:
     """Relative to the table."""
     partition: Mapping[str, str]
     size: int
+    owner: str | None = None
+    """The one value that `tables.OWNERS` has in all of its rows, as its statistics say; None = not one, or not said."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +44,15 @@ class Snapshot:
 
     version: int
     files: tuple[DataFile, ...]
+    by_value: Mapping[tuple[str, str], Sequence[DataFile]]
+    """(partition column, value) → its files: of thousands of partitions a reader wants a few."""
+
+    def within(self, partition: Mapping[str, str]) -> Sequence[DataFile]:
+        """The files that have these partition values."""
+        if not partition:
+            return self.files
+        fewest = min((self.by_value.get(item, ()) for item in partition.items()), key=len)
+        return [file for file in fewest if partition.items() <= file.partition.items()]
 
 
 def read_snapshot(
@@ -52,7 +65,7 @@ def read_snapshot(
     """
     if known is not None and known.version == version:
         return known
-    names = _names(objects, table)
+    names = _newest_names(objects, table, version)
     base = max((number for name in names if (number := _number(_CHECKPOINT, name)) is not None and _is_until(number, version)), default=-1)
     commits = sorted(
         number for name in names if (number := _number(_COMMIT, name)) is not None and number > base and _is_until(number, version)
@@ -67,18 +80,42 @@ def read_snapshot(
         raise Broken(f"{objects.place}/{table}: its log has a gap after version {base}: found {commits[:3]}; restore the missing commit")
     live = {file.path: file for file in _checkpoint(objects, table, base, scratch)} if base >= 0 else {}
     for number in commits:
-        _apply(live, _actions(objects, table, number), f"{objects.place}/{table} version {number}")
-    return Snapshot(version=commits[-1] if commits else base, files=tuple(live[path] for path in sorted(live)))
+        _apply(live, _actions(objects, table, number), f"{objects.place}/{table} version {number}", OWNERS.get(table, ""))
+    files = tuple(live[path] for path in sorted(live))
+    return Snapshot(version=commits[-1] if commits else base, files=files, by_value=_by_value(files))
+
+
+def _by_value(files: Iterable[DataFile]) -> dict[tuple[str, str], list[DataFile]]:
+    found: dict[tuple[str, str], list[DataFile]] = {}
+    for file in files:
+        for item in file.partition.items():
+            found.setdefault(item, []).append(file)
+    return found
 
 
 def _is_until(number: int, version: int | None) -> bool:
     return version is None or number <= version
 
 
-def _names(objects: Objects, table: str) -> list[str]:
+def _newest_names(objects: Objects, table: str, version: int | None) -> list[str]:
+    """Names in the log from a checkpoint on that is old enough; all of them where none is known.
+
+    A table that is written every minute has a long log, and only its end says anything.
+    """
+    hint = objects.read(f"{table}/_delta_log/_last_checkpoint")
+    newest = int(json.loads(hint)["version"]) if hint else -1
+    first = newest if _is_until(newest, version) else max(0, (version or 0) - LOOK_BACK)
+    names = _names(objects, table, first) if newest >= 0 else []
+    numbers = [number for name in names if (number := _number(_CHECKPOINT, name)) is not None]
+    return names if any(_is_until(number, version) for number in numbers) else _names(objects, table)
+
+
+def _names(objects: Objects, table: str, first: int | None = None) -> list[str]:
+    """Names in the log; only those of version `first` and later, where one is given."""
     prefix = f"{objects.folder}{table}/"
+    after = None if first is None else f"{prefix}_delta_log/{first:020}"
     try:
-        pages = obstore.list(objects.store, f"{prefix}_delta_log/", chunk_size=1000)
+        pages = obstore.list(objects.store, f"{prefix}_delta_log/", offset=after, chunk_size=1000)
         return [meta["path"].removeprefix(prefix) for page in pages for meta in page]
     except FileNotFoundError:
         return []
@@ -98,12 +135,15 @@ def _actions(objects: Objects, table: str, number: int) -> Iterator[dict[str, An
     return (json.loads(line) for line in body.splitlines() if line.strip())
 
 
-def _apply(live: dict[str, DataFile], actions: Iterable[dict[str, Any]], place: str) -> None:
+def _apply(live: dict[str, DataFile], actions: Iterable[dict[str, Any]], place: str, owner: str) -> None:
     for action in actions:
         if "protocol" in action:
             _check_protocol(action["protocol"]["minReaderVersion"], action["protocol"]["minWriterVersion"], place)
         elif "add" in action:
-            file = _data_file(action["add"]["path"], action["add"]["partitionValues"], action["add"]["size"])
+            add = action["add"]
+            statistics = json.loads(add.get("stats") or "{}") if owner else {}
+            bounds = (statistics.get(name, {}).get(owner) for name in ("minValues", "maxValues"))
+            file = _data_file(add["path"], add["partitionValues"], add["size"], *bounds)
             live[file.path] = file
         elif "remove" in action:
             live.pop(unquote(action["remove"]["path"]), None)
@@ -114,8 +154,8 @@ def _check_protocol(reader: int, writer: int, place: str) -> None:
         raise Broken(f"{place}: Delta protocol {reader}/{writer}; this reads 1/2 only, so undo the upgrade of the table")
 
 
-def _data_file(path: str, partition: Mapping[str, str], size: int) -> DataFile:
-    return DataFile(path=unquote(path), partition=dict(partition), size=size)
+def _data_file(path: str, partition: Mapping[str, str], size: int, lowest: str | None = None, highest: str | None = None) -> DataFile:
+    return DataFile(path=unquote(path), partition=dict(partition), size=size, owner=lowest if lowest == highest else None)
 
 
 def _checkpoint(objects: Objects, table: str, number: int, scratch: Path) -> list[DataFile]:
@@ -132,7 +172,10 @@ def _checkpoint(objects: Objects, table: str, number: int, scratch: Path) -> lis
             f"SELECT protocol.minReaderVersion, protocol.minWriterVersion {source} WHERE protocol IS NOT NULL"
         ).fetchall():
             _check_protocol(reader, writer, f"{objects.place}/{key}")
-        rows = connection.execute(f'SELECT "add".path, "add".partitionValues, "add".size {source} WHERE "add" IS NOT NULL').fetchall()
+        bounds = "".join(f", \"add\".stats ->> '$.{part}.{OWNERS[table]}'" for part in ("minValues", "maxValues") if table in OWNERS)
+        rows = connection.execute(
+            f'SELECT "add".path, "add".partitionValues, "add".size{bounds} {source} WHERE "add" IS NOT NULL'
+        ).fetchall()
         return [_data_file(*row) for row in rows]
     finally:
         connection.close()

@@ -1,5 +1,6 @@
 """Small JSON documents that may be replaced: summaries, run results, cached configuration. Nothing rests on their history."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from trimtab.adapters.store.canonical import encode, parse
@@ -21,6 +22,11 @@ class StoreDocuments:
         """The document, or None. Raises Broken where it is not a JSON object."""
         encoded = self.objects.read(_path(key))
         return None if encoded is None else parse(encoded, _path(key))
+
+    def find_all(self, keys: Sequence[str]) -> Iterator[tuple[str, Json | None]]:
+        """Each key with its document or None, in the order given, several read at a time. Raises Broken as `find` does."""
+        found = self.objects.read_all(_path(key) for key in keys)
+        return ((key, None if encoded is None else parse(encoded, path)) for key, (path, encoded) in zip(keys, found, strict=True))
 
     def publish_text(self, key: str, text: str) -> None:
         """Put `text` under `key`, replacing what was there."""

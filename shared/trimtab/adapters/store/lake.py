@@ -121,10 +121,20 @@ class DeltaLake:
         """Bytes of the live files, as the log says; nothing is read."""
         return sum(file.size for file in self._live(table, partition))
 
-    def partitions(self, table: str) -> list[dict[str, str]]:
-        """Distinct partition values that have live files, sorted."""
-        snapshot = self._snapshot(table)
-        found = {tuple(file.partition[name] for name in PARTITIONS[table]) for file in (snapshot.files if snapshot else ())}
+    def release(self, table: str, partition: Mapping[str, str]) -> None:
+        """Remove the copies of a partition's files from scratch: a function's disk does not hold a whole table."""
+        if not self.url.startswith("file://"):
+            for file in self._live(table, partition):
+                (self.scratch / "lake" / table / file.path).unlink(missing_ok=True)
+
+    def owner(self, table: str, partition: Mapping[str, str]) -> str | None:
+        """Whose the rows of a partition are, as the log says; None = not one's, or the log does not say: then they are to be read."""
+        owners = {file.owner for file in self._live(table, partition)}
+        return owners.pop() if len(owners) == 1 else None
+
+    def partitions(self, table: str, partition: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+        """Distinct partition values that have live files, sorted; only those that have the given ones."""
+        found = {tuple(file.partition[name] for name in PARTITIONS[table]) for file in self._live(table, partition)}
         return [dict(zip(PARTITIONS[table], values, strict=True)) for values in sorted(found)]
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -138,10 +148,9 @@ class DeltaLake:
             self._known[table] = snapshot
         return snapshot
 
-    def _live(self, table: str, partition: Mapping[str, str] | None) -> list[DataFile]:
-        wanted = (partition or {}).items()
+    def _live(self, table: str, partition: Mapping[str, str] | None) -> Sequence[DataFile]:
         snapshot = self._snapshot(table)
-        return [file for file in (snapshot.files if snapshot else ()) if wanted <= file.partition.items()]
+        return snapshot.within(partition or {}) if snapshot else ()
 
     def _local(self, table: str, file: DataFile) -> Path:
         if self.url.startswith("file://"):

@@ -1,7 +1,7 @@
 """The ledger on objects: append-only streams, slots, leases, seals; nothing in it is ever changed or removed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from trimtab.adapters.store import limits
@@ -22,6 +22,8 @@ class StoreLedger:
     objects: Objects
     nonce: Callable[[], str]
     """A fresh mark for each object we write: reading it back says who won."""
+    _heads: dict[str, tuple[str, Entry]] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """Stream → (key, entry) of the newest one that `heads` read: nothing in the ledger ever changes, so it is read once."""
 
     def head(self, stream: str) -> Entry | None:
         """The newest entry; None = the stream does not exist."""
@@ -38,12 +40,21 @@ class StoreLedger:
         return whole
 
     def heads(self, prefix: str = "") -> dict[str, Entry]:
-        """Head entry of every stream whose name starts with `prefix`: one flat listing, then one read a stream."""
+        """Head entry of every stream whose name starts with `prefix`: one flat listing, then one read of each that moved.
+
+        What was read before is not read again: an entry that was rewritten is found by `verify` and `seal`, which read all of them.
+        """
+        return self._newest(prefix, self._heads)
+
+    def _newest(self, prefix: str, known: dict[str, tuple[str, Entry]]) -> dict[str, Entry]:
+        """The heads, read where `known` does not have that very key; it learns what was read."""
         folder = prefix.rpartition("/")[0]
         streams, _ = sort_streams(self.objects.keys(f"streams/{folder}/" if folder else "streams/"))
-        newest = {keys[-1]: stream for stream, keys in streams.items() if stream.startswith(prefix)}
-        found = self.objects.read_all(newest)
-        return {newest[key]: self._read(newest[key], key, encoded) for key, encoded in found}
+        newest = {stream: keys[-1] for stream, keys in streams.items() if stream.startswith(prefix)}
+        fresh = {key: stream for stream, key in newest.items() if known.get(stream, ("",))[0] != key}
+        for key, encoded in self.objects.read_all(fresh):
+            known[fresh[key]] = key, self._read(fresh[key], key, encoded)
+        return {stream: known[stream][1] for stream in newest}
 
     def append(
         self, stream: str, after: Entry | None, *, kind: str, at: datetime, actor: str, reason: str, body: Json, state: Json
@@ -68,7 +79,8 @@ class StoreLedger:
 
     def seal(self, day: str, at: datetime) -> str:
         """Write seals/<day> over all stream heads, chained to the one before; the root hash. Sealing a day twice is harmless."""
-        return write_seal(self.objects, self.heads, day, at, self.nonce())
+        # Every head is read anew: what was rewritten since must not be sealed.
+        return write_seal(self.objects, lambda: self._newest("", {}), day, at, self.nonce())
 
     def newest_seal(self) -> tuple[str, str] | None:
         """Key and root of the newest seal; None = nothing was sealed yet."""
