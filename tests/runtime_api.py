@@ -25,7 +25,9 @@ class Invocation(NamedTuple):
 class Invoker(Protocol):
     """Whoever has events for one function and waits for the answers."""
 
-    function: str
+    @property
+    def function(self) -> str:
+        """Its name in AWS."""
 
     def following(self) -> Invocation | None:
         """The next event, as soon as there is one; None = there will be no more."""

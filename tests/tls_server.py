@@ -49,16 +49,16 @@ class Server:
     seen: list[Seen] = field(default_factory=list)
 
 
-def authority(folder: Path) -> Authority:
-    """A fresh one."""
+def authority(folder: Path, *, days: int = 1) -> Authority:
+    """A fresh one, whose certificates are good for so many days."""
     folder.mkdir(parents=True, exist_ok=True)
     root_key = ec.generate_private_key(ec.SECP256R1())
-    root = _signed("test authority", root_key, None, root_key)
+    root = _signed("test authority", root_key, None, root_key, days)
     paths = {name: folder / f"{name}.pem" for name in ("ca", "server", "client", "client_certificate", "client_key")}
     paths["ca"].write_bytes(_pem(root))
     for name in ("server", "client"):
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _signed(name, key, root, root_key)
+        certificate = _signed(name, key, root, root_key, days)
         paths[name].write_bytes(_pem(certificate) + _key(key))
         if name == "client":
             paths["client_certificate"].write_bytes(_pem(certificate))
@@ -128,7 +128,7 @@ def served(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[Se
 
 
 def _signed(
-    name: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Certificate | None, issuer_key: ec.EllipticCurvePrivateKey
+    name: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Certificate | None, issuer_key: ec.EllipticCurvePrivateKey, days: int
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -139,7 +139,7 @@ def _signed(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)

@@ -54,6 +54,18 @@ def test_an_older_or_equal_run_changes_nothing_and_is_told_of_the_newer(bench: B
     assert bench.lake.version("cost") == before
 
 
+def test_copies_that_are_let_go_are_copied_again_when_they_are_asked_for(bench: Bench) -> None:
+    """A function's disk does not hold a whole table; what lies on a disk of our own is the table itself, and stays."""
+    bench.load(bench.rows("a", "1"), NOON)
+    (copy,) = bench.lake.files("cost", JULY)
+
+    bench.lake.release("cost", JULY)
+    is_there = Path(copy).exists()
+
+    assert is_there is bench.lake.url.startswith("file://")
+    assert [row[2] for row in bench.billed(bench.lake.files("cost", JULY))] == ["1.000000000000"]
+
+
 def test_readers_see_the_same_files_as_deltalake(bench: Bench) -> None:
     """Only ingest carries deltalake; everybody else reads the log with ours."""
     bench.load(bench.rows("a", "1"), NOON)

@@ -288,6 +288,7 @@ def _tried(disk: Place, k: int) -> bool:
 
 # ── Opening ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_ledger_may_have_a_place_of_its_own(tmp_path: Path) -> None:
+    """Functions hold rights to one place or the other: what lies in the wrong one, in a cloud nobody can read or write."""
     settings = Settings(tenant="acme", store=f"file://{tmp_path}/store", ledger=f"file://{tmp_path}/ledger")
     state = open_state(settings, nonce=nonces("w"))
 
@@ -295,10 +296,12 @@ def test_the_ledger_may_have_a_place_of_its_own(tmp_path: Path) -> None:
     state.inbox.put("inbox/x/1", b"")
     state.ledger.append("s", None, kind="k", at=AT, actor="a", reason="r", body={}, state={})
     state.permit.stop("platform-owner", "r", AT)
+    state.people.key_of("ada")
 
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert files == [
         "ledger/acme/inbox/x/1",
+        f"ledger/acme/people/{hashlib.sha256(b'ada').hexdigest()[:32]}",
         "ledger/acme/permit/0000000000.stop",
         "ledger/acme/streams/s/0000000000",
         "store/acme/docs/a.json",

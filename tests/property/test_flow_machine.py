@@ -39,7 +39,7 @@ from trimtab.records import Refusal
 from trimtab.sources.senders import Request, inbox_key, sign_github
 
 IS_NIGHTLY = bool(os.environ.get("TRIMTAB_NIGHTLY"))
-STEPS, EXAMPLES = (60, 480) if IS_NIGHTLY else (40, 54)
+STEPS, EXAMPLES = (60, 480) if IS_NIGHTLY else (40, 64)
 AT_LEAST = 20_000 if IS_NIGHTLY else 2_000
 PALETTE_SECRET = "palette-secret-of-the-tests"
 USERS = ("U0PLATFORM", "U0ML", "U0FINANCE", "U0STRANGER")

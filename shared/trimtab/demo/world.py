@@ -54,12 +54,8 @@ def running(settings: Settings) -> Iterator[World]:
     services = {"palette": palette_transport(root / "palette")}
     clock = _clock(settings)
     services |= {f"prometheus/{cluster.cluster.uid}": prometheus_transport(cluster.cluster.uid, clock=clock) for cluster in CLUSTERS}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _bridge(services))
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_port}"
     before = dict(os.environ)
-    with slack.running() as slack_url:
+    with served(services) as base, slack.running() as slack_url:
         os.environ |= {
             "TRIMTAB_STORE": settings.store,
             "TRIMTAB_PALETTE_URL": f"{base}/palette",
@@ -73,8 +69,21 @@ def running(settings: Settings) -> Iterator[World]:
             os.environ.clear()
             os.environ |= before
             wiring.forget_ports()
-            server.shutdown()
-            server.server_close()
+
+
+@contextmanager
+def served(services: Mapping[str, httpx.BaseTransport], port: int = 0) -> Iterator[str]:
+    """Answer /<name>/… on 127.0.0.1 with the service of that name; the base URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _bridge(services))
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def _clock(settings: Settings) -> Callable[[], datetime]:
@@ -91,7 +100,7 @@ def _secret(secret: object) -> str:
     return secret.get_secret_value() if hasattr(secret, "get_secret_value") else ""
 
 
-def _bridge(transports: Mapping[str, httpx.MockTransport]) -> type[BaseHTTPRequestHandler]:
+def _bridge(transports: Mapping[str, httpx.BaseTransport]) -> type[BaseHTTPRequestHandler]:
     """An HTTP server class that answers /<name>/… with the service of that name."""
 
     class Bridge(BaseHTTPRequestHandler):

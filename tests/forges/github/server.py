@@ -62,7 +62,7 @@ class _Seen:
 class GitHubServer:
     """One GitHub. Everything happens under one lock, one request after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.book = Book()
         self.requests: list[Request] = []
         self.violations: list[str] = []
@@ -75,7 +75,7 @@ class GitHubServer:
         self.webhook_url = ""
         self.webhook_secret = ""
         self.lock = threading.RLock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._http.daemon_threads = True
         self.host = f"http://127.0.0.1:{self._http.server_address[1]}"
         self.description = Description(self.host)
@@ -255,7 +255,8 @@ class GitHubServer:
 
     def _delivery(self, event: str, repo: Repo, payload: dict[str, Any]) -> Delivery:
         sender = payload.pop("sender", None) or self.book.accounts["web-flow"]
-        shown = {name: self._shown(value) for name, value in payload.items()}
+        # A pull request is an issue too, and is shown as one where somebody comments on it.
+        shown = {name: self.views.issue(value) if name == "issue" else self._shown(value) for name, value in payload.items()}
         shown |= {"repository": self.views.repo(repo), "sender": self.views.account(sender)}
         body = json.dumps(shown).encode()
         signature = hmac.new(self.webhook_secret.encode(), body, hashlib.sha256).hexdigest()

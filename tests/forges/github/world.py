@@ -42,9 +42,11 @@ def key_pair(name: str) -> tuple[str, str]:
 class GitHubWorld:
     """One GitHub for one test. `adapter` makes the forge that is tested, where it is not the usual one."""
 
-    def __init__(self, folder: Path, files: Mapping[str, bytes], adapter: Callable[["GitHubWorld"], Forge] | None = None) -> None:
+    def __init__(
+        self, folder: Path, files: Mapping[str, bytes], adapter: Callable[["GitHubWorld"], Forge] | None = None, *, port: int = 0
+    ) -> None:
         self.folder = folder
-        self.server = GitHubServer()
+        self.server = GitHubServer(port)
         book = self.server.book
         self.owner = book.account(ORGANIZATION, "Organization")
         self.writer = self._app("trimtab-writer", WRITER_RIGHTS)

@@ -29,7 +29,15 @@ def _value(name: str, arn: str, provider: SecretsProvider) -> str:
     try:
         found = provider.get(arn, max_age=KEPT_SECONDS)
     except (GetParameterError, TransformParameterError) as error:
-        raise Upstream(f"{name}: Secrets Manager did not give {arn}: {type(error.__cause__ or error).__name__}") from None
+        raise Upstream(f"{name}: Secrets Manager did not give {arn}: {_why(error)}") from None
     if not isinstance(found, str):
         raise Upstream(f"{name}: {arn} holds bytes; store the secret as text")
     return found
+
+
+def _why(error: Exception) -> str:
+    """AWS's own word for it (AccessDeniedException), else what kind of failure it was; never its text, which may quote a value."""
+    cause = error.__context__ or error
+    response = getattr(cause, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return str(code or type(cause).__name__)

@@ -23,11 +23,11 @@ class State:
 
 
 def state_over(objects: Objects, record: Objects, *, nonce: Callable[[], str]) -> State:
-    """The ports over folders that are open already: `record` for everything that is created once, `objects` for what may go again."""
+    """The ports over folders that are open already: `record` for everything that is created once, `objects` for documents."""
     return State(
         inbox=StoreInbox(record, nonce),
         ledger=StoreLedger(record, nonce),
         documents=StoreDocuments(objects),
         permit=StorePermit(record, nonce),
-        people=StorePeople(objects, nonce),
+        people=StorePeople(record, nonce),
     )

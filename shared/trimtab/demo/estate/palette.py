@@ -118,7 +118,7 @@ def palette_transport(world: Path, api_key: str | None = None) -> httpx.MockTran
         given = request.headers.get("apiKey")
         if not given or (api_key is not None and given != api_key):
             return _error(401, "Unauthorized", "the apiKey header is missing or wrong")
-        return _route(request, _read(world)["clusters"])
+        return answered(request, _read(world)["clusters"])
 
     return httpx.MockTransport(answer)
 
@@ -126,7 +126,8 @@ def palette_transport(world: Path, api_key: str | None = None) -> httpx.MockTran
 Clusters = list[dict[str, Any]]
 
 
-def _route(request: httpx.Request, clusters: Clusters) -> httpx.Response:
+def answered(request: httpx.Request, clusters: Clusters) -> httpx.Response:
+    """What Palette answers when these are its clusters."""
     visible = [cluster for cluster in clusters if request.headers.get("ProjectUid") in {None, "", cluster["projectUid"]}]
     path = request.url.path
     if path == _SEARCH:

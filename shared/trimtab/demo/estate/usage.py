@@ -31,14 +31,14 @@ Step = tuple[int, int, int, int | None, int | None, int | None, int | None]
 """(index of the pod, step, seconds, millicores, bytes, GPU activity in thousandths, GPU bytes)."""
 
 
-def write_usage(root: Path) -> None:
+def write_usage(root: Path, clusters: tuple[EstateCluster, ...] = CLUSTERS) -> None:
     """Write the usage drops of the first 44 days, a folder per cluster with its completion marker below `root`/usage.
 
     They are what a collector inside the cluster leaves: it reads the Kubernetes API too, so budgets and local volumes are known.
     """
-    with _samples(CLUSTERS, START, LAST_DAY) as session:
+    with _samples(clusters, START, LAST_DAY) as session:
         session.execute(f"CREATE TEMP TABLE usage AS {_sql('usage.sql')}")
-        for cluster in CLUSTERS:
+        for cluster in clusters:
             folder = root / "usage" / cluster.cluster.name / "history"
             folder.mkdir(parents=True, exist_ok=True)
             _copy(session, cluster, folder / "usage.parquet")
