@@ -1,0 +1,257 @@
+"""What happens to the estate in a week and a half, told once for every cloud: each step does what people, forge, clock and files do.
+
+A cloud brings the events to the functions; here nobody calls a function.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.forges.github.world import GitHubWorld
+from tests.whole.clock import Clock
+from tests.whole.estate import APPROVER, APPROVER_IN_SLACK, CLUSTER, POOL, Drops, Estate
+from trimtab.attribution.summary import Summary
+from trimtab.demo.run import lives
+from trimtab.flow.life import Life
+from trimtab.lifecycle import State
+from trimtab.ports import Ports
+from trimtab.sources.senders import Request
+
+MORNING = "2026-08-03T09:00:00+00:00"
+"""Monday: the estate's newest day is over, and changes may be made."""
+_CODE = re.compile(r"trimtab confirm ([a-z2-7]{12})")
+_OF_THIS_RUN = re.compile(r"\b[0-9a-f]{7,64}\b|trimtab confirm [a-z2-7]{12}|\b\d\d:\d\d(?::\d\d)?\b")
+"""Hashes, codes and times of day: no two runs share them."""
+_PEOPLE = re.compile(r"`?[a-z]+-owner`?(?:(?:, | or | and )`?[a-z]+-owner`?)+")
+"""They are told in the order of keys that each store makes for itself."""
+
+
+class Cloud(Protocol):
+    """Where the functions run, as the rest of the world sees it."""
+
+    def drop(self, key: str, path: Path) -> None:
+        """A file lands in the bucket that exports and usage are delivered to."""
+
+    def tick(self, function: str) -> None:
+        """The schedule of a function fires, now."""
+
+    def webhook(self, request: Request) -> int:
+        """Somebody outside calls; the status that they get."""
+
+    def settle(self) -> None:
+        """Until no queue holds anything that can be delivered."""
+
+    def command(self, *words: str) -> str:
+        """What `trimtab` prints for an operator of this deployment."""
+
+    def ports(self) -> Ports:
+        """The deployment's store, opened by somebody who only looks."""
+
+
+@dataclass
+class Story:
+    """One world, one cloud, and how far they are."""
+
+    estate: Estate
+    cloud: Cloud
+    clock: Clock
+    drops: Drops
+    aside: Path
+    """An empty folder."""
+    told: int = 0
+    """Webhooks of the forge that were delivered."""
+    took: dict[str, float] = field(default_factory=dict)
+
+    def at(self, minutes: int) -> None:
+        """So many minutes after the morning; later, where it is later already."""
+        self.clock.move(datetime.fromisoformat(MORNING) + timedelta(minutes=minutes))
+
+    def land(self, landings: list[tuple[str, Path]]) -> None:
+        """Files are delivered, and everybody does what follows from it."""
+        for key, path in landings:
+            self.cloud.drop(key, path)
+        self.cloud.settle()
+
+    def fires(self, function: str) -> None:
+        """A schedule fires, and everybody does what follows from it."""
+        self.cloud.tick(function)
+        self.settle()
+
+    def settle(self) -> None:
+        """Until nobody has anything to do: queues are empty, and the forge has told everything."""
+        self.cloud.settle()
+        server = self.estate.github.server
+        while self.told < len(server.deliveries):
+            due = server.deliveries[self.told :]
+            self.told += len(due)
+            for delivery in due:
+                headers = {name.lower(): value for name, value in delivery.headers.items()}
+                self.send(Request("/github", headers, delivery.body))
+            self.cloud.settle()
+
+    def send(self, request: Request) -> None:
+        """Somebody calls, and is answered well."""
+        status = self.cloud.webhook(request)
+        assert status == 200, (request.path, status)
+
+    def life(self) -> Life:
+        """The proposal that the story is about."""
+        every = lives(self.cloud.ports())
+        found = [life for life in every if life.proposal and life.planned().finding.subject.pool == POOL]
+        assert len(found) == 1, [life.proposal.id for life in every if life.proposal]
+        return found[0]
+
+
+# ── What happens ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def an_operator_allows_writing(story: Story) -> None:
+    """Without a permit nothing is ever opened."""
+    story.cloud.command("resume", "--as", "operator", "--reason", "installed")
+    story.fires("verify")
+
+
+def usage_lands(story: Story) -> None:
+    """Six weeks of it, as a collector inside the cluster leaves it; and the last day, as ours reads it from Prometheus."""
+    story.at(5)
+    story.land(story.drops.usage())
+    story.fires("collect")
+
+
+def the_bill_lands(story: Story) -> None:
+    """Three months of it; every period is attributed."""
+    story.at(15)
+    story.land(story.drops.bill())
+    story.fires("learn")
+
+
+def changes_are_proposed(story: Story) -> None:
+    """By the clock: plan, analyze, open; the forge tells of each pull request."""
+    story.at(25)
+    story.fires("propose")
+    assert story.life().state is State.AWAITING, story.life()
+
+
+def a_person_confirms_their_accounts(story: Story) -> None:
+    """They ask in Slack, and write the code that only they were sent on the forge."""
+    story.at(40)
+    slack, now = story.estate.slack, story.clock.now()
+    story.send(slack.command("confirm", user=APPROVER_IN_SLACK, channel="C0FINOPS", at=now))
+    story.settle()
+    direct = slack.messages(f"D{APPROVER_IN_SLACK[1:]}")
+    found = [code for message in direct for code in _CODE.findall(json.dumps(message["blocks"]))]
+    assert len(found) == 1, direct
+    ref = story.life().pull_request
+    assert ref is not None
+    story.estate.github.comment(ref.number, f"trimtab confirm {found[0]}", APPROVER)
+    story.settle()
+
+
+def the_approver_clicks(story: Story) -> None:
+    """On the card; the change is merged and nobody else is asked."""
+    story.at(45)
+    card = story.life().card
+    assert card is not None
+    story.send(story.estate.slack.click(card, "approve", user=APPROVER_IN_SLACK, at=story.clock.now()))
+    story.settle()
+    assert story.life().state is State.MERGED, story.life()
+
+
+def the_pipeline_applies_main(story: Story) -> None:
+    """The repository's own pipeline; the next ticks of `verify` see it, and the pool is well."""
+    story.at(60)
+    moved = story.estate.apply()
+    assert [line for line in moved if line.startswith(f"{CLUSTER.cluster.name}/{POOL}:")], moved
+    story.fires("verify")
+    story.at(180)
+    story.fires("verify")
+    assert story.life().state is State.APPLIED, story.life()
+
+
+def ten_days_pass(story: Story) -> None:
+    """The bill of the days since then lands, and tells what was saved."""
+    story.at(10 * 24 * 60)
+    story.fires("verify")
+    story.land(story.drops.week_later(story.aside, story.clock.now(), story.estate.sizes()))
+    story.at(10 * 24 * 60 + 60)
+    story.fires("verify")
+    assert story.life().state is State.VERIFIED, story.life()
+
+
+def the_week_is_reported(story: Story) -> None:
+    """Showback, to files and to Slack."""
+    story.fires("report")
+
+
+STEPS: tuple[Callable[[Story], None], ...] = (
+    an_operator_allows_writing,
+    usage_lands,
+    the_bill_lands,
+    changes_are_proposed,
+    a_person_confirms_their_accounts,
+    the_approver_clicks,
+    the_pipeline_applies_main,
+    ten_days_pass,
+    the_week_is_reported,
+)
+
+
+# ── What is left of it ───────────────────────────────────────────────────────────────────────────────────────────────
+def end(story: Story) -> dict[str, Any]:
+    """All that matters when it is over, without what no two runs share."""
+    ports, github = story.cloud.ports(), story.estate.github
+    main = github.head("main")
+    assert main is not None
+    return {
+        "proposals": sorted(_told(life) for life in lives(ports) if life.proposal),
+        "pull requests": [[branch, state] for _, branch, state in github.pull_requests()],
+        "texts": [_plain(text) for number, _, _ in github.pull_requests() for text in _texts(github, number)],
+        "main": {
+            path: (github.bytes_of(main, path) or b"").decode() for path in github.repo.git.files(main) if path.startswith("clusters/")
+        },
+        "messages": {channel.name: _said(story, channel.name) for channel in sorted((story.estate.slack.root / "messages").iterdir())},
+        "cards": {life.planned().finding.subject.pool: _cards(story, life) for life in lives(ports) if life.proposal},
+        "bill": [_reconciled(ports, key) for key in ports.documents.keys("summaries/all/")],
+        "broken": [f"{each.key}: {each.problem}" for each in ports.ledger.verify()],
+        "waiting": list(ports.inbox.pending()),
+    }
+
+
+def _told(life: Life) -> list[str]:
+    planned, outcome = life.planned(), life.outcome
+    return [
+        planned.id, str(life.state), planned.finding.subject.pool, str(life.generation), life.merged_by,
+        *(f"{each.kind} by {each.by}" for each in life.memory), *(f"{each.person} in {each.via}" for each in life.approvals),
+        f"{outcome.is_healthy} {outcome.measured}" if outcome else "",
+    ]  # fmt: skip
+
+
+def _texts(github: GitHubWorld, number: int) -> list[str]:
+    pull = github.repo.pull(number)
+    return [pull.title, pull.body, *sorted(comment.body for comment in pull.comments)]
+
+
+def _said(story: Story, channel: str) -> list[str]:
+    messages = story.estate.slack.messages(channel)
+    return sorted(_plain(json.dumps([message["text"], message["blocks"], "thread_ts" in message])) for message in messages)
+
+
+def _cards(story: Story, life: Life) -> int:
+    """Messages of its channel that stand by themselves and say what its card says."""
+    assert life.card is not None
+    messages = story.estate.slack.messages(life.card.channel)
+    own = next(message for message in messages if message["ts"] == life.card.ts)
+    return len([message for message in messages if message["text"] == own["text"] and "thread_ts" not in message])
+
+
+def _plain(text: str) -> str:
+    return _PEOPLE.sub(lambda named: " ".join(sorted(re.findall(r"[a-z]+-owner", named[0]))), _OF_THIS_RUN.sub("#", text))
+
+
+def _reconciled(ports: Ports, key: str) -> list[str]:
+    document = ports.documents.find(key)
+    assert document is not None
+    summary = Summary.from_json(document)
+    return [summary.period, *(f"{each.measure} {each.currency} {each.billed} {each.difference}" for each in summary.reconciliations)]
