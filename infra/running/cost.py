@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from infra.running.assumptions import DAYS, HOURS, Assumptions
 from infra.running.prices import Cloud, Price, prices
 from infra.running.resources import MONTHLY
-from infra.running.work import KEPT, Load, Measured, loads, table
+from infra.running.work import KEPT, Load, Measured, lasting, loads, table
 from trimtab.meters import METERS
 
 GB = Decimal(10**9)
@@ -169,10 +169,15 @@ def _stored(load: Load, given: Assumptions, price: Price) -> Iterator[Line]:
         yield Line(
             price=price,
             what=f"stored: {folder}",
-            quantity=load.times * size * _months(folder, given) / GB,
+            quantity=size * (load.times * _months(folder, given) + _lasting(folder, load, given)) / GB,
             function=load.function,
             is_extrapolated=load.work.is_extrapolated,
         )
+
+
+def _lasting(folder: str, load: Load, given: Assumptions) -> Decimal:
+    """What of the lake holds still, over the months that came before this one."""
+    return lasting(load, given) * max(Decimal(0), given.kept_months - KEPT["lake"]) if folder == "lake" else Decimal(0)
 
 
 def _months(folder: str, given: Assumptions) -> Decimal:

@@ -26,7 +26,7 @@ PARTS = (
 """Row of the first table → what of a bill it shows."""
 
 LOWER: Mapping[str, str] = {
-    "stored: lake": "vacuum what newer versions of the tables replaced, or attribute less often (`attributions-per-day`)",
+    "stored: lake": "attribute less often (`attributions-per-day`): each writes its period anew, and what it replaced stays for a month",
     "stored: docs": "fewer attributions a day: each publishes the summaries again, and the bucket keeps the old ones for 30 days",
     "time of functions": '`architecture = "arm64"` (a fifth off), fewer attributions a day, drops of more than one hour',
     "processors of functions": "fewer attributions a day, drops of more than one hour",
@@ -273,8 +273,8 @@ from the same measurements.
 - Each drop of usage is a call that merges it into the lake, and a message that asks for attribution. Of the messages that come together
   the last one does the work; the others see that there are newer versions, and ask again.
 - A delivery of the bill counts as two attributions: one for reading it.
-- Superseded files of the lake stay, and so do usage drops and the ledger; raw requests stay for 90 days, their marks for 120,
-  old documents for 30.
+- What was replaced in the lake stays for a month, what holds for good, and so do usage drops and the ledger; raw requests stay for 90
+  days, their marks for 120, old documents for 30.
 - X-Ray is taken to record every call. Messages of `propose` come five at a time, on Google Cloud too: there each is a call of its own, of
   a fifth of the work.
 - Not counted: data that leaves the cloud (short answers to webhooks, calls to forges and the chat); what clusters pay for pushing usage;

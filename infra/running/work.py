@@ -13,8 +13,8 @@ MEASURED = Path(__file__).parent / "measured.json"
 TREES = Path(__file__).parents[1] / "terraform"
 HALF_A_MONTH = Decimal(15)
 """Days that a month under way has on average."""
-KEPT = {"inbox": Decimal(3), "done": Decimal(4), "docs": Decimal(1)}
-"""Folder → months that what is put there stays; everything else stays for good, or for 400 days."""
+KEPT = {"inbox": Decimal(3), "done": Decimal(4), "docs": Decimal(1), "lake": Decimal(1)}
+"""Folder → months that what is put there stays; everything else stays for good. Of the lake it is what was replaced; see `lasting`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +122,15 @@ def table(cloud: str) -> Mapping[str, Mapping[str, Any]]:
     """functions.json of a tree: what each function gets."""
     found: Mapping[str, Mapping[str, Any]] = json.loads((TREES / cloud / "functions.json").read_text(), parse_int=Decimal)
     return found
+
+
+def lasting(load: Load, given: Assumptions) -> Decimal:
+    """How many of a month's writes to the lake are there for good: the last of each partition, twice as large as what was measured.
+
+    Usage was measured at noon, with half of its day, and an attribution with half of its month.
+    """
+    last = {"drop": load.times / given.drops_per_day, "attribute": Decimal(1)}
+    return 2 * last.get(load.event, Decimal(0))
 
 
 def loads(clusters: int, of: Measured, given: Assumptions) -> list[Load]:

@@ -6,7 +6,7 @@ A port raises `Upstream` when the world fails and returns a value when the world
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -268,6 +268,9 @@ class Lake(Protocol):
 
     def release(self, table: str, partition: Mapping[str, str]) -> None:
         """What `files` copied of a partition is not needed any more; asked for again, it is copied again."""
+
+    def tidy(self, table: str, kept: timedelta) -> int:
+        """Remove files that no version since `kept` ago needs; how many. The version stays."""
 
     def owner(self, table: str, partition: Mapping[str, str]) -> str | None:
         """Whose the rows of a partition are (`tables.OWNERS`), without a read; None = not one's, or nobody says: then it is read."""

@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -71,6 +71,9 @@ class Clocked:
 
     def owner(self, table: str, partition: Mapping[str, str]) -> str | None:
         return self.real.owner(table, partition)
+
+    def tidy(self, table: str, kept: timedelta) -> int:
+        return self.real.tidy(table, kept)
 
     def release(self, table: str, partition: Mapping[str, str]) -> None:
         self.real.release(table, partition)

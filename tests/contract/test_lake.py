@@ -139,13 +139,13 @@ def test_a_partition_replaced_by_no_rows_is_empty(local: Bench) -> None:
     assert local.lake.partitions("cost") == []
 
 
-def test_a_commit_says_what_it_was_made_from_and_the_log_is_kept_400_days(local: Bench) -> None:
+def test_a_commit_says_what_it_was_made_from_and_the_log_is_kept_for_400_days(local: Bench) -> None:
     local.load(local.rows("a", "1"), NOON)
 
     table = local.delta()
     assert json.loads(table.history(1)[0]["about"]) == {"run": "tch/a"}
     assert table.metadata().configuration["delta.logRetentionDuration"] == "interval 400 days"
-    assert table.metadata().configuration["delta.deletedFileRetentionDuration"] == "interval 400 days"
+    assert table.metadata().configuration["delta.deletedFileRetentionDuration"] == "interval 30 days"
     assert (table.protocol().min_reader_version, table.protocol().min_writer_version) == (1, 2)
 
 
@@ -158,6 +158,39 @@ def test_rows_outside_the_partition_and_names_that_are_no_slugs_are_refused(loca
         local.lake.amend("cost", [{"x_Team": "a"}], [], since=None, about={})
 
     assert local.lake.files("cost") == []
+
+
+def test_what_was_replaced_goes_and_what_holds_stays(bench: Bench) -> None:
+    """Every attribution writes its period anew; what nobody reads any more would cost more each month."""
+    for number in range(4):
+        bench.load(bench.rows("a", str(number)), NOON + timedelta(seconds=number))
+    bench.load(bench.rows("b", "7", partition=AUGUST), NOON, AUGUST)
+    version, before = bench.lake.version("cost"), bench.billed(bench.lake.files("cost"))
+
+    early = bench.lake.tidy("cost", timedelta(days=30))
+    removed, again = (bench.lake.tidy("cost", timedelta(0)) for _ in range(2))
+
+    assert (early, removed, again) == (0, 3, 0)
+    bench.lake.release("cost", {})
+    assert bench.billed(bench.lake.files("cost")) == before
+    assert bench.lake.version("cost") == version, "a new version would ask for every period to be attributed again"
+
+
+def test_what_a_killed_run_left_goes_too(local: Bench) -> None:
+    """It lies in the store and in no commit."""
+    local.load(local.rows("a", "1"), NOON)
+    (live,) = (Path(file) for file in local.lake.files("cost"))
+    left = live.with_name("left-by-a-killed-run.parquet")
+    left.write_bytes(live.read_bytes())
+
+    assert local.lake.tidy("cost", timedelta(0)) == 1
+    assert not left.exists()
+    assert live.exists()
+
+
+def test_a_table_that_is_not_there_has_nothing_to_remove(bench: Bench) -> None:
+    assert bench.lake.tidy("usage", timedelta(0)) == 0
+    assert bench.lake.version("usage") is None
 
 
 def test_a_table_that_does_not_exist_is_none_and_scans_as_no_rows(local: Bench) -> None:

@@ -153,10 +153,13 @@ def test_the_clock_asks_and_the_request_brings_the_bill_into_the_lake(tmp_path: 
     (request,) = ports.inbox.pending("ingest")
     landed = serve(land, Wake(key=request), ports, NOW)
     again = land(Wake(key=tick_key("ingest", NOW + timedelta(hours=1))), ports, NOW)
+    night = NOW.replace(hour=3) + timedelta(days=1)
+    at_night = land(Wake(key=tick_key("ingest", night)), ports, night)
 
     assert ticked == "0 periods looked at; 1 deliveries pulled"
     assert landed == "gcp 2026-07: 1 rows"
     assert again == "1 periods looked at; 0 deliveries pulled"
+    assert at_night == "1 periods looked at; 0 deliveries pulled; 0 replaced files removed"
 
 
 def test_settings_say_how_an_export_of_another_cloud_is_reached() -> None:

@@ -8,7 +8,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from trimtab.errors import BadInput, TooLarge
@@ -22,16 +22,20 @@ from trimtab.flow.wake import Wake
 from trimtab.ports import Ports, Superseded
 from trimtab.records import ExportDrop, Json
 from trimtab.sources.drops import export_of, is_export_signal, is_usage_signal, parse_completion
-from trimtab.tables import scan
+from trimtab.tables import TABLES, scan
 
 ALLOCATE = "inbox/ingest/allocate."
+REPLACED_KEPT = timedelta(days=30)
+"""Runs read the version that they began with for hours; a month is for people who look for what went wrong."""
+TIDIED_AT = 3
+"""The hour of the day, UTC."""
 
 
 def land(wake: Wake, ports: Ports, now: datetime) -> str:
     """A completion signal, or a period to attribute; any other object landing (a data file) asks for nothing."""
     if wake.key.startswith("inbox/clock/"):
-        looked = ask_for_all(ports)
-        return f"{looked}; {pull(ports)} deliveries pulled"
+        said = [ask_for_all(ports), f"{pull(ports)} deliveries pulled", *([tidied(ports)] if now.hour == TIDIED_AT else [])]
+        return "; ".join(said)
     with scratch(ports) as folder:
         if wake.key.startswith(ALLOCATE):
             return attribute(wake.key.removeprefix(ALLOCATE), ports, folder, now)
@@ -41,6 +45,11 @@ def land(wake: Wake, ports: Ports, now: datetime) -> str:
         if is_usage_signal(url):
             return usage_landed(url, ports, folder)
     return f"{url}: completes nothing"
+
+
+def tidied(ports: Ports) -> str:
+    """What was replaced long ago goes: every attribution writes its period anew, and the old ones would soon be most of the store."""
+    return f"{sum(ports.lake.tidy(table, REPLACED_KEPT) for table in TABLES)} replaced files removed"
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 deltalake is imported by the two writing methods only; reading goes through `delta_log`. Whoever wants to know what a commit was
 made from reads `about` in its metadata. Data files lie in the store before the commit that names them, under random names: a run that
-dies in between changes nothing, and leaves files that a vacuum of the table removes. They are never deleted here, because a commit
-that seems to have failed may have arrived.
+dies in between changes nothing, and leaves files that `tidy` removes weeks later: not at once, because a commit that seems to have
+failed may have arrived.
 """
 
 import json
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
 
 CONFIGURATION = {
-    # The default of 30 days is cleaned at checkpoints, and last year's numbers with it.
+    # The default of 30 days is cleaned at checkpoints, and with it what last year's numbers were made from.
     "delta.logRetentionDuration": "interval 400 days",
-    "delta.deletedFileRetentionDuration": "interval 400 days",
+    # Of files that were replaced: their names stand in every checkpoint until then, and a day replaces thousands.
+    "delta.deletedFileRetentionDuration": "interval 30 days",
     # Readers fetch every commit after the newest checkpoint.
     "delta.checkpointInterval": "20",
 }
@@ -43,6 +44,7 @@ ATTEMPTS = 40
 MEMORY_MB = 400
 FILE_BYTES = 32 << 20
 """Together with MEMORY_MB this keeps an amending process under 1 GB; the writer's own default adds that much alone."""
+REMOVED_AT_ONCE = 1000
 UPLOADS = 4
 """Parts of one file under way at once: what an upload holds in memory is that times 5 MiB."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -126,6 +128,22 @@ class DeltaLake:
         if not self.url.startswith("file://"):
             for file in self._live(table, partition):
                 (self.scratch / "lake" / table / file.path).unlink(missing_ok=True)
+
+    def tidy(self, table: str, kept: timedelta) -> int:
+        """Remove data files that no version since `kept` ago needs; how many. It makes no commit: the table's version stays."""
+        if self.version(table) is None:
+            return 0
+        objects = self._objects()
+        with _said(f"{self.url}/{table}"):
+            hours = kept // timedelta(hours=1)
+            named = self._load(table).vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False, full=True)
+            # The log goes on naming what was removed until it forgets that it was ever there.
+            folder = f"{objects.folder}{table}/"
+            there = {meta["path"] for page in obstore.list(objects.store, folder, chunk_size=1000) for meta in page}
+            paths = sorted(there & {f"{folder}{path}" for path in named if path.endswith(".parquet")})
+            for start in range(0, len(paths), REMOVED_AT_ONCE):
+                obstore.delete(objects.store, paths[start : start + REMOVED_AT_ONCE])
+        return len(paths)
 
     def owner(self, table: str, partition: Mapping[str, str]) -> str | None:
         """Whose the rows of a partition are, as the log says; None = not one's, or the log does not say: then they are to be read."""
@@ -316,7 +334,7 @@ def _said(place: str) -> Iterator[None]:
         yield
     except CommitFailedError:
         raise
-    except (DeltaError, OSError) as error:
+    except (DeltaError, BaseError, OSError) as error:
         raise Upstream(f"{place}: {_first_line(error)}") from None
 
 
