@@ -123,14 +123,19 @@ class FolderLake:
         wanted = {f"{name}={value}" for name, value in (partition or {}).items()}
         return [str(path) for path in sorted(self.root.glob(f"{table}/*/*/*.parquet")) if wanted <= set(path.parts)]
 
+    def state(self, table: str, partitions: Sequence[Mapping[str, str]]) -> str:
+        files = sorted(file for partition in partitions for file in self.files(table, partition))
+        return f"{len(files)}-{self.versions.get(table)}"
+
     def tidy(self, table: str, kept: timedelta) -> int:
         """What was replaced is gone already."""
         del table, kept
         return 0
 
-    def partitions(self, table: str) -> list[dict[str, str]]:
+    def partitions(self, table: str, partition: Mapping[str, str] | None = None) -> list[dict[str, str]]:
         folders = sorted({path.parent for path in self.root.glob(f"{table}/*/*/*.parquet")})
-        return [dict(part.split("=", 1) for part in folder.parts[-2:]) for folder in folders]
+        found = [dict(part.split("=", 1) for part in folder.parts[-2:]) for folder in folders]
+        return [each for each in found if (partition or {}).items() <= each.items()]
 
     def put(self, table: str, rows: Iterable[Row]) -> None:
         """Rows, sorted into their partitions."""

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         ports = wiring.build(deployment.load(with_secrets(wiring.environment()), asked.store))
         for period in asked.period:
-            hand_over_period(f"p-{period}", versions(ports), ports)
+            hand_over_period(f"p-{period}", versions(f"p-{period}", ports), ports)
         outcomes = run(ports, SparkSession.builder.appName("trimtab").getOrCreate(), wiring.now(ports.settings))
     except TrimtabError as error:
         sys.stderr.write(f"{error}\n")

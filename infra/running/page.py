@@ -270,8 +270,8 @@ from the same measurements.
   to 100 ms on Google Cloud.
 - A cold start is billed as well, as AWS does since August 2025: the time that importing takes without bytecode. On Google Cloud the
   start of the container itself comes on top of that.
-- Each drop of usage is a call that merges it into the lake, and a message that asks for attribution. Of the messages that come together
-  the last one does the work; the others see that there are newer versions, and ask again.
+- Each drop of usage is a call that merges it into the lake. The clock asks for the month under way once an hour; each time it is
+  taken that more usage lands meanwhile, so that the message finds newer versions and asks again.
 - A delivery of the bill counts as two attributions: one for reading it.
 - What was replaced in the lake stays for a month, what holds for good, and so do usage drops and the ledger; raw requests stay for 90
   days, their marks for 120, old documents for 30.

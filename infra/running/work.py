@@ -156,7 +156,7 @@ def loads(clusters: int, of: Measured, given: Assumptions) -> list[Load]:
         load("collect", "tick", hours),
         load("ingest", "tick", hours),
         load("ingest", "drop", drops, given.pods_per_cluster),
-        load("ingest", "again", drops),
+        load("ingest", "again", given.attributions_per_day * DAYS),
         Load(function="ingest", event="attribute", times=attributions, work=attributing),
         load("learn", "tick", DAYS),
         load("alert", "tick", hours),

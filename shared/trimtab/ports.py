@@ -269,6 +269,9 @@ class Lake(Protocol):
     def release(self, table: str, partition: Mapping[str, str]) -> None:
         """What `files` copied of a partition is not needed any more; asked for again, it is copied again."""
 
+    def state(self, table: str, partitions: Sequence[Mapping[str, str]]) -> str:
+        """One word for what these partitions hold together; it changes with every write to one of them, and with no other."""
+
     def tidy(self, table: str, kept: timedelta) -> int:
         """Remove files that no version since `kept` ago needs; how many. The version stays."""
 

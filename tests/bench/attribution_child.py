@@ -72,6 +72,9 @@ class Clocked:
     def owner(self, table: str, partition: Mapping[str, str]) -> str | None:
         return self.real.owner(table, partition)
 
+    def state(self, table: str, partitions: Sequence[Mapping[str, str]]) -> str:
+        return self.real.state(table, partitions)
+
     def tidy(self, table: str, kept: timedelta) -> int:
         return self.real.tidy(table, kept)
 

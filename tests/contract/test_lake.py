@@ -160,6 +160,20 @@ def test_rows_outside_the_partition_and_names_that_are_no_slugs_are_refused(loca
     assert local.lake.files("cost") == []
 
 
+def test_a_partition_has_a_word_that_changes_with_its_own_writes_alone(bench: Bench) -> None:
+    """A month that is over is not attributed anew because today has news."""
+    nothing = bench.lake.state("cost", [JULY])
+    bench.load(bench.rows("a", "1"), NOON)
+    july, both = bench.lake.state("cost", [JULY]), bench.lake.state("cost", [JULY, AUGUST])
+    bench.load(bench.rows("b", "7", partition=AUGUST), NOON, AUGUST)
+
+    assert bench.lake.state("cost", [JULY]) == bench.lake.state("cost", [{"x_Period": "p-2026-07"}]) == july
+    assert len({nothing, july, bench.lake.state("cost", [AUGUST]), bench.lake.state("cost", [AUGUST, JULY])}) == 4
+    assert both == july
+    bench.load(bench.rows("c", "1"), NOON + timedelta(seconds=1))
+    assert bench.lake.state("cost", [JULY]) not in {nothing, july}, "the same amount in a new file is a new bill"
+
+
 def test_what_was_replaced_goes_and_what_holds_stays(bench: Bench) -> None:
     """Every attribution writes its period anew; what nobody reads any more would cost more each month."""
     for number in range(4):

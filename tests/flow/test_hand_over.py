@@ -16,6 +16,7 @@ from trimtab.flow.landed import ALLOCATE, ask_for, bill_landed, land, versions
 from trimtab.flow.wake import Wake, serve
 from trimtab.ports import Ports
 from trimtab.settings import Settings
+from trimtab.tables import USAGE
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 DELIVERED = NOW - timedelta(hours=1)
@@ -119,9 +120,36 @@ def test_the_next_delivery_in_the_same_place_is_another_message(tmp_path: Path) 
     assert [message["run"] for message in waiting(ports) if isinstance(message, dict)] == ["r1", "r2"]
 
 
+def test_news_of_one_month_asks_for_no_other(tmp_path: Path) -> None:
+    """With a year of bills, every drop would have every month attributed anew, hour for hour."""
+    ports = opened(tmp_path)
+    bill_landed(deliver(tmp_path), ports, ports.scratch, NOW)
+    own = versions("p-2026-07", ports)
+
+    leave_usage(ports, "d-2026-09-20")
+    other_month = versions("p-2026-07", ports)
+    leave_usage(ports, "d-2026-08-02")
+
+    assert other_month == own
+    assert versions("p-2026-07", ports) != own, "a charge of another time zone may reach into the next month's first days"
+
+
+def leave_usage(ports: Ports, day: str) -> None:
+    """An hour of usage of that day, in the lake."""
+    path = ports.scratch / f"{day}.parquet"
+    values = {"cluster_slug": "prod", "day": day, "hour": f"{day.removeprefix('d-')} 00:00:00"}
+    columns = ", ".join(
+        f'CAST({repr(values[column.name]) if column.name in values else "NULL"} AS {column.sql_type}) AS "{column.name}"'
+        for column in USAGE
+    )
+    with ports.engine.session() as session:
+        session.write(f"SELECT {columns}", str(path))
+    ports.lake.amend("usage", [{"cluster_slug": "prod", "day": day}], [str(path)], since=ports.lake.version("usage"), about={})
+
+
 def asked_for(ports: Ports, period: str = "p-2026-07") -> Wake:
     ask_for(period, ports)
-    return Wake(key=f"{ALLOCATE}{period}.{versions(ports)}")
+    return Wake(key=f"{ALLOCATE}{period}.{versions(period, ports)}")
 
 
 def test_a_period_whose_bill_is_larger_is_attributed_on_spark(tmp_path: Path) -> None:
@@ -132,7 +160,7 @@ def test_a_period_whose_bill_is_larger_is_attributed_on_spark(tmp_path: Path) ->
     outcome = land(asked_for(ports), ports, NOW)
 
     assert outcome == "p-2026-07: too large to attribute here; left to the Spark job"
-    assert waiting(ports) == [{"period": "p-2026-07", "versions": versions(ports)}]
+    assert waiting(ports) == [{"period": "p-2026-07", "versions": versions("p-2026-07", ports)}]
     assert ports.lake.version("allocated") is None
 
 

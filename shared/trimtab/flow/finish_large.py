@@ -51,7 +51,7 @@ def _delivery(url: str, run: str, here: Ports, cluster: Ports, folder: Path, now
 
 
 def _period(period: str, here: Ports, cluster: Ports, folder: Path, now: datetime) -> str:
-    read = versions(here)
+    read = versions(period, here)
     governance = home_governance(here)
     done = allocate(period, cluster, governance, folder, now)
     ask_for_budgets(f"{period}.{read}", governance, here)

@@ -6,11 +6,13 @@ Attribution is a message of its own, named by what it would read, so that ten dr
 import hashlib
 import json
 import tempfile
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from trimtab.attribution.model import day_slug
 from trimtab.errors import BadInput, TooLarge
 from trimtab.flow.allocate import allocate
 from trimtab.flow.budget_asks import ask_for_budgets
@@ -27,6 +29,8 @@ from trimtab.tables import TABLES, scan
 ALLOCATE = "inbox/ingest/allocate."
 REPLACED_KEPT = timedelta(days=30)
 """Runs read the version that they began with for hours; a month is for people who look for what went wrong."""
+BESIDE = 2
+"""Days."""
 TIDIED_AT = 3
 """The hour of the day, UTC."""
 
@@ -92,47 +96,52 @@ def drop_of(url: str, ports: Ports, now: datetime) -> ExportDrop:
 def usage_landed(url: str, ports: Ports, folder: Path) -> str:
     """One complete usage drop: into the lake, then what the newest hour wants is published for whoever judges."""
     loaded = ingest_usage(url, ports, folder)
+    # The clock asks for its periods: a hundred clusters leave a hundred drops an hour, and one attribution is enough for all.
     publish_demand(loaded.cluster_uid, loaded.cluster, loaded.cluster_slug, ports)
-    billed = {part["x_Period"] for part in partitions(ports, "cost")}
-    for period in sorted(billed & {f"p-{day.removeprefix('d-')[:7]}" for day in loaded.days}):
-        ask_for(period, ports)
     return f"{loaded.cluster}: {loaded.rows} rows of usage"
-
-
-def partitions(ports: Ports, table: str) -> list[dict[str, str]]:
-    """Partitions of a table that may not exist yet."""
-    return ports.lake.partitions(table) if ports.lake.version(table) is not None else []
 
 
 # ── attribution, asked for and done ──────────────────────────────────────────────────────────────────────────────────
 def ask_for(period: str, ports: Ports) -> None:
     """Ask for a period with the versions as they are now; asking twice for the same versions is asking once."""
-    ports.inbox.put(f"{ALLOCATE}{period}.{versions(ports)}", b"{}")
+    ports.inbox.put(f"{ALLOCATE}{period}.{versions(period, ports)}", b"{}")
 
 
 def ask_for_all(ports: Ports) -> str:
     """The clock: every period whose bill, usage or rules changed since it was asked for, also where an earlier message was lost."""
-    periods = sorted({part["x_Period"] for part in partitions(ports, "cost")})
+    periods = sorted({part["x_Period"] for part in ports.lake.partitions("cost")})
     for period in periods:
         ask_for(period, ports)
     return f"{len(periods)} periods looked at"
 
 
-def versions(ports: Ports) -> str:
-    """What an attribution would read, as one word; rules that cannot be read now are a version too, and the next one asks again."""
+def versions(period: str, ports: Ports) -> str:
+    """What an attribution of this period would read, as one word; a month that is over is not attributed anew because today has news.
+
+    Rules that cannot be read now are a version too, and the next one asks again.
+    """
     try:
         rules = home_governance(ports).version
     except BadInput:
         rules = "unreadable"
-    seen = (ports.lake.version("cost"), ports.lake.version("usage"), rules)
+    days = [{"day": day_slug(day)} for day in _days(period)]
+    seen = (ports.lake.state("cost", [{"x_Period": period}]), ports.lake.state("usage", days), rules)
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+
+
+def _days(period: str) -> Iterator[date]:
+    """The month's days, and those beside it that charges of another time zone reach into."""
+    year, month = map(int, period.removeprefix("p-").split("-"))
+    first, count = date(year, month, 1), monthrange(year, month)[1]
+    return (first + timedelta(days=number) for number in range(-BESIDE, count + BESIDE))
 
 
 def attribute(name: str, ports: Ports, folder: Path, now: datetime) -> str:
     """Attribute a period, unless what it was asked with has moved on: then a newer message does."""
     period, _, asked = name.partition(".")
     # Rules that were changed and changed back name a message that is done already: then this one does the work.
-    if asked != versions(ports) and not ports.inbox.is_done(f"{ALLOCATE}{period}.{versions(ports)}"):
+    now_there = versions(period, ports)
+    if asked != now_there and not ports.inbox.is_done(f"{ALLOCATE}{period}.{now_there}"):
         ask_for(period, ports)
         return f"{period}: asked again with newer versions"
     if ports.settings.has_spark and is_large_period(period, ports):
@@ -191,7 +200,7 @@ UNITS = (("CPU cores", 1000), ("GiB", 1 << 30), ("GPUs", 1000))
 
 def publish_demand(uid: str, cluster: str, slug: str, ports: Ports) -> None:
     """demand/<cluster uid>: what running and pending pods ask for in the newest hour, per pool and per namespace, in evidence's units."""
-    days = sorted(part["day"] for part in partitions(ports, "usage") if part["cluster_slug"] == slug)
+    days = sorted(part["day"] for part in ports.lake.partitions("usage", {"cluster_slug": slug}))
     if not days:
         return
     files = ports.lake.files("usage", {"cluster_slug": slug, "day": days[-1]})

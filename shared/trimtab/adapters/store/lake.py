@@ -6,6 +6,7 @@ dies in between changes nothing, and leaves files that `tidy` removes weeks late
 failed may have arrived.
 """
 
+import hashlib
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -128,6 +129,12 @@ class DeltaLake:
         if not self.url.startswith("file://"):
             for file in self._live(table, partition):
                 (self.scratch / "lake" / table / file.path).unlink(missing_ok=True)
+
+    def state(self, table: str, partitions: Sequence[Mapping[str, str]]) -> str:
+        """One word for the live files of some partitions together, by the log: no file ever changes, so each write there is seen."""
+        snapshot = self._snapshot(table)
+        paths = sorted({file.path for partition in partitions for file in snapshot.within(partition)}) if snapshot else []
+        return hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
 
     def tidy(self, table: str, kept: timedelta) -> int:
         """Remove data files that no version since `kept` ago needs; how many. It makes no commit: the table's version stays."""
