@@ -93,7 +93,8 @@ def test_a_function_that_there_is_not_is_refused_by_name() -> None:
 
 def test_the_services_that_bundles_describe_are_those_that_are_called() -> None:
     """boto3 reads a description for each; powertools asks for the secrets."""
-    texts = [path.read_text() for folder in ("shared/trimtab", "functions") for path in (ROOT / folder).rglob("*.py")]
+    carried = {module for function in FUNCTIONS for module in found(function, "aws").modules}
+    texts = [path.read_text() for module in sorted(carried) if (path := path_of(module)) is not None]
     called = {name for text in texts for name in re.findall(r"boto3\.(?:client|resource)\(\s*\"([\w-]+)\"", text)}
     through_powertools = {"secretsmanager" for text in texts if "SecretsProvider" in text}
 

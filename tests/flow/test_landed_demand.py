@@ -53,7 +53,8 @@ class _OneFile:
     def version(self, _table: str) -> int:
         return 1
 
-    def partitions(self, _table: str) -> list[dict[str, str]]:
+    def partitions(self, _table: str, partition: Mapping[str, str]) -> list[dict[str, str]]:
+        assert partition == {"cluster_slug": "dev-east"}
         return [{"cluster_slug": "dev-east", "day": "d-2026-11-18"}]
 
     def files(self, _table: str, _partition: Mapping[str, str]) -> list[str]:

@@ -277,6 +277,26 @@ def test_each_process_is_given_the_secrets_of_its_functions_and_no_other(values:
 
 
 @needs_helm
+@pytest.mark.security(28)
+def test_a_worker_without_a_key_of_the_forge_reads_the_rules_from_the_store() -> None:
+    """One that holds a key reads the forge, which is never older than this minute."""
+    apart = {name: {"functions": functions, "replicas": 1, "resources": {}} for name, functions in WORKERS.items()}
+
+    found = {
+        container["args"][2]: [each.get("value") for each in container["env"] if each["name"] == "TRIMTAB_RULES_FROM"]
+        for container in containers(render(everything(workers=apart)))
+        if container["args"][0] == "work"
+    }
+
+    assert found == {"merge,propose": [], "verify": [], "ingest,learn": ["store"], "alert,report": ["store"], "collect": ["store"]}
+
+
+WORKERS = {
+    "decide": ["merge", "propose"], "watch": ["verify"], "batch": ["ingest", "learn"], "tell": ["alert", "report"], "ask": ["collect"],
+}  # fmt: skip
+
+
+@needs_helm
 def test_receive_may_have_an_identity_of_its_own_at_the_store() -> None:
     """The one process that strangers reach needs to create objects in the inbox, and nothing else."""
     values = everything(receive={"storeSecret": "inbox-only"})
