@@ -12,7 +12,7 @@ from packaging.markers import Marker, default_environment
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from infra.bundles.needs import NOT_NEEDED, ROOT, Target
+from infra.bundles.needs import APART, NOT_NEEDED, ROOT, Target
 from trimtab.errors import Broken
 
 LOCK = ROOT / "requirements.lock"
@@ -47,7 +47,10 @@ def locked(target: Target) -> Mapping[NormalizedName, Locked]:
 
 def distribution_of(name: str) -> NormalizedName:
     """Whose a foreign import is: several may share the first part of a name. Raises Broken for one that is not in the environment."""
-    candidates = sorted(set(_tops().get(name.split(".", maxsplit=1)[0], ())))
+    top = name.split(".", maxsplit=1)[0]
+    if top in APART:
+        return canonicalize_name(top)
+    candidates = sorted(set(_tops().get(top, ())))
     for length in range(len(name.split(".")), 1, -1):
         folder = "/".join(name.split(".")[:length])
         owners = [one for one in candidates if {f"{folder}.py", f"{folder}/__init__.py"} & _files(one)]

@@ -44,6 +44,9 @@ ONLY_ON: Mapping[str, Cloud] = {
 }
 """Distribution → the cloud whose bundles carry it."""
 
+APART = frozenset({"pyspark"})
+"""Built by itself, from requirements-spark.txt, so maybe not here; no bundle carries it, and its imports begin with its name."""
+
 IMPLIED: Mapping[str, str] = {"zoneinfo": "tzdata"}
 """Module of the standard library → the distribution that it reads where the system has no such data."""
 NOT_NEEDED = frozenset({"pyasn1-modules", "pycparser"})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.bundles import distributions
 from infra.bundles.build import bundle, imports, needs_of
 from infra.bundles.distributions import distribution_of
 from infra.bundles.modules import Reached, path_of, reached
@@ -105,6 +106,13 @@ def test_every_file_that_a_module_reads_is_named() -> None:
     assert [
         module for module, folders in FILES.items() if path_of(module) is None or not all((ROOT / one).is_dir() for one, _ in folders)
     ] == []
+
+
+def test_bundles_are_built_where_spark_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make setup` does not build it, and a fresh clone must be able to make its bundles."""
+    monkeypatch.setattr(distributions, "_tops", lambda: {"duckdb": ["duckdb"]})
+
+    assert distribution_of("pyspark.sql") == "pyspark"
 
 
 def test_what_is_declared_is_known_to_somebody() -> None:
