@@ -26,6 +26,8 @@ MORNING = "2026-08-03T09:00:00+00:00"
 _CODE = re.compile(r"trimtab confirm ([a-z2-7]{12})")
 _OF_THIS_RUN = re.compile(r"\b[0-9a-f]{7,64}\b|trimtab confirm [a-z2-7]{12}|\b\d\d:\d\d(?::\d\d)?\b")
 """Hashes, codes and times of day: no two runs share them."""
+_AT_THAT_MOMENT = re.compile(r"touches \d+% of all pools")
+"""How many of a run's changes stood when one was judged last goes by the order in which the messages about them came."""
 _PEOPLE = re.compile(r"`?[a-z]+-owner`?(?:(?:, | or | and )`?[a-z]+-owner`?)+")
 """They are told in the order of keys that each store makes for itself."""
 
@@ -247,7 +249,8 @@ def _cards(story: Story, life: Life) -> int:
 
 
 def _plain(text: str) -> str:
-    return _PEOPLE.sub(lambda named: " ".join(sorted(re.findall(r"[a-z]+-owner", named[0]))), _OF_THIS_RUN.sub("#", text))
+    text = _AT_THAT_MOMENT.sub("touches #% of all pools", _OF_THIS_RUN.sub("#", text))
+    return _PEOPLE.sub(lambda named: " ".join(sorted(re.findall(r"[a-z]+-owner", named[0]))), text)
 
 
 def _reconciled(ports: Ports, key: str) -> list[str]:
