@@ -37,7 +37,7 @@ class Clock:
     """The file that says how far from the kernel's time it is."""
 
     file: Path
-    library: Path
+    preload: Path
 
     @classmethod
     def at(cls, moment: datetime, file: Path) -> "Clock":
@@ -52,7 +52,7 @@ class Clock:
 
     def environ(self) -> dict[str, str]:
         """What a process needs to go by it."""
-        return {VARIABLE: str(self.file), "LD_PRELOAD": str(self.library)}
+        return {VARIABLE: str(self.file), "LD_PRELOAD": str(self.preload)}
 
     def now(self) -> datetime:
         """What this process takes for the time; only where it goes by this clock itself."""

@@ -19,12 +19,11 @@ from tests.forges.github import description
 from tests.infra import terraform
 from tests.infra.iam_policies import FUNCTIONS
 from tests.whole import clock
+from tests.whole.bundles import current_bundles
 from tests.whole.estate import CLUSTER, POOL
 from tests.whole.story import MORNING
 
 ROOT = Path(__file__).parents[2]
-BUNDLES = ROOT / "dist" / "aws"
-SOURCES = ("shared", "functions", "gitops_templates/wording", "infra/bundles")
 SECONDS = 1500
 WHOLE = os.environ.get("TRIMTAB_WHOLE", "")
 """A seed for what goes wrong, where all of it is to be told; "" = only the small one."""
@@ -41,19 +40,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_n
 is_whole = pytest.mark.skipif(not WHOLE, reason="all of it takes minutes: make e2e tells it")
 
 
-def current_bundles(functions: list[str]) -> Path:
-    """`make bundle`, where a bundle is older than anything that could be in it."""
-    newest = max(path.stat().st_mtime for source in SOURCES for path in (ROOT / source).rglob("*") if path.suffix not in {".pyc", ""})
-    newest = max(newest, (ROOT / "requirements.lock").stat().st_mtime)
-    old = [name for name in functions if not (zipped := BUNDLES / f"{name}.zip").exists() or zipped.stat().st_mtime < newest]
-    if old:
-        subprocess.run([sys.executable, "-m", "infra.bundles", "--cloud", "aws", *old], cwd=ROOT, check=True)
-    return BUNDLES
-
-
 def told(folder: Path, functions: list[str], seed: str) -> dict[str, Any]:
     """What came of the story."""
-    bundles = current_bundles(functions)
+    bundles = current_bundles("aws", functions)
     at = clock.Clock.at(datetime.fromisoformat(MORNING), folder / "clock")
     command = [sys.executable, "-m", "tests.whole.on_aws", str(folder), str(bundles), seed]
     environ = {**os.environ, **at.environ(), "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}"}

@@ -19,14 +19,13 @@ from infra.bundles.alone import interpreter
 from tests.forges.github import description
 from tests.infra.test_terraform_gcp import FUNCTIONS, TERRAFORM
 from tests.whole import clock
+from tests.whole.bundles import current_bundles
 from tests.whole.estate import APPROVER
 from tests.whole.google_pubsub import Message, PubSub, Pushed, Subscription
 from tests.whole.google_run import Answer, Installed, Killer, Service
 from tests.whole.story import MORNING
 
 ROOT = Path(__file__).parents[2]
-BUNDLES = ROOT / "dist" / "gcp"
-SOURCES = ("shared", "functions", "gitops_templates/wording", "infra/bundles")
 SECONDS = 1500
 EITHER = re.compile("(`?[a-z]+-owner`?)(?: or |, )(`?[a-z]+-owner`?)")
 WHOLE = os.environ.get("TRIMTAB_WHOLE", "")
@@ -44,22 +43,12 @@ def why_not() -> str:
 is_whole = pytest.mark.skipif(bool(why_not()) or not WHOLE, reason=why_not() or "all of it takes minutes: make e2e tells it")
 
 
-def current_bundles() -> Path:
-    """`make bundle`, where a bundle is older than anything that could be in it."""
-    newest = max(path.stat().st_mtime for source in SOURCES for path in (ROOT / source).rglob("*") if path.suffix not in {".pyc", ""})
-    newest = max(newest, (ROOT / "requirements.lock").stat().st_mtime)
-    old = [name for name in FUNCTIONS if not (zipped := BUNDLES / f"{name}.zip").exists() or zipped.stat().st_mtime < newest]
-    if old:
-        subprocess.run([sys.executable, "-m", "infra.bundles", "--cloud", "gcp", *old], cwd=ROOT, check=True)
-    return BUNDLES
-
-
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What came of the story, told twice."""
     folder = tmp_path_factory.mktemp("google")
     at = clock.Clock.at(datetime.fromisoformat(MORNING), folder / "clock")
-    command = [sys.executable, "-m", "tests.whole.google_story", str(folder), str(current_bundles()), WHOLE]
+    command = [sys.executable, "-m", "tests.whole.google_story", str(folder), str(current_bundles("gcp", FUNCTIONS)), WHOLE]
     environ = {**os.environ, **at.environ(), "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}"}
     with (folder / "log").open("w") as log, subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log) as telling:
         try:

@@ -189,17 +189,12 @@ def open_run(frozen: Plan, ports: Ports, now: datetime, *, part: int = 0, most_s
             ports.inbox.put(f"inbox/propose/{frozen.run}.open.{part + 1}", b"{}")
             _raise_untold(untold)
             return f"{frozen.run}: {len(opened)} proposals stand so far; part {part + 1} goes on"
-        match item:
-            case Group():
-                answers = open_group(frozen, item, carried.get(item.id, ()), known, clusters, checkouts, ports, now, untold)
-                refusals += [answer for answer in answers if isinstance(answer, Refusal)]
-                opened += [answer for answer in answers if not isinstance(answer, Refusal)]
-            case _:
-                answer = opening.full_for(item, known, now) or open_alone(item, known, checkouts, ports, now, untold)
-                opening.note_full(item, answer)
-                refusals += [answer] if isinstance(answer, Refusal) else []
-                opened += [] if isinstance(answer, Refusal) else [answer]
-        opening.add(item)
+        if isinstance(item, Group):
+            answers = open_group(frozen, item, carried.get(item.id, ()), known, clusters, checkouts, ports, now, untold)
+        else:
+            answers = [opening.full_for(item, known, now) or open_alone(item, known, checkouts, ports, now, untold)]
+            opening.note_full(item, answers[0])
+        opening.add(item, answers)
     refusals += undrafted
     supersede_stuck(carried.keys(), findings, said, evidence_end(frozen), ports, now, untold)
     _tell_refusals(frozen, [*refusals, *missing], [no for analysis in analyses for no in analysis.refusals], ports)

@@ -1,6 +1,6 @@
 """What a run's opening has done so far: each part hands it on to the next, and every part may be delivered again."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -32,8 +32,10 @@ class Opening:
         """True where a part before this one answered it."""
         return (item.id if isinstance(item, Group) else str(item.finding.subject)) in self.done
 
-    def add(self, item: Proposal | Group) -> None:
-        """It is done."""
+    def add(self, item: Proposal | Group, answers: Sequence[ProposalId | Refusal]) -> None:
+        """It is done, and this came of it."""
+        self.refusals += [answer for answer in answers if isinstance(answer, Refusal)]
+        self.opened += [answer for answer in answers if not isinstance(answer, Refusal)]
         self.done.add(item.id if isinstance(item, Group) else str(item.finding.subject))
         self.is_begun = True
 
