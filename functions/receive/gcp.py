@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 def handler(request: "FlaskRequest") -> tuple[str, int, dict[str, str]]:
     """One request."""
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    ours = Request(request.path, headers, request.get_data(cache=False), request.method, request.args.to_dict())
+    headers = {name.lower(): value for name, value in request.headers}
+    query = request.args.to_dict() if request.query_string else {}
+    ours = Request(request.path, headers, request.get_data(cache=False), request.method, query)
     ports = receive_ports(os.environ)
     reply = receive(ours, ports, ports.clock or datetime.now(UTC))
     return reply.body, reply.status, {"content-type": reply.content_type}

@@ -7,7 +7,7 @@ This module and `flow/receive.py` import nothing heavy, so that a cold start ans
 import hashlib
 import hmac
 import json
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64, a2b_qp, b2a_base64
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -80,14 +80,9 @@ def inbox_key(request: Request) -> str:
 def wrap(request: Request, received_at: datetime) -> bytes:
     """The request as the inbox keeps it: exact bytes and proofs, so that whoever acts on it can verify it again."""
     kept = {name: value for name, value in request.headers.items() if name in _KEPT}
-    envelope = {
-        "v": 1,
-        "path": request.path,
-        "headers": kept,
-        "received_at": received_at.isoformat(),
-        "body": b2a_base64(request.body, newline=False).decode(),
-    }
-    return json.dumps(envelope).encode()
+    about = json.dumps({"v": 1, "path": request.path, "headers": kept, "received_at": received_at.isoformat()})
+    # The body is nearly all of it, and base64 has nothing to escape: it is not looked through, and not copied more than it must be.
+    return b'%s, "body": "%s"}' % (about[:-1].encode(), b2a_base64(request.body, newline=False))
 
 
 def unwrap(kept: bytes) -> tuple[Request, datetime]:
@@ -104,7 +99,7 @@ def unwrap(kept: bytes) -> tuple[Request, datetime]:
 def parse_form(request: Request) -> dict[str, str]:
     """The fields of a form body, the first of each name. Raises BadInput."""
     try:
-        pairs = [pair.partition("=") for pair in request.body.decode().split("&") if pair]
+        pairs = [pair.partition(b"=") for pair in request.body.split(b"&") if pair]
         if len(pairs) > MOST_FIELDS:
             raise BadInput(f"{request.path}: a form of {len(pairs)} fields; at most {MOST_FIELDS}")
         return {_unquoted(name): _unquoted(value) for name, _, value in reversed(pairs)}
@@ -112,18 +107,19 @@ def parse_form(request: Request) -> dict[str, str]:
         raise BadInput(f"{request.path}: not a form in UTF-8") from None
 
 
-def _unquoted(text: str) -> str:
-    """Form text in clear. A click is JSON, so most of its escapes are these few; replaced at once, they cost a tenth.
+def _unquoted(text: bytes) -> str:
+    """Form text in clear.
 
-    None of them is "%" or a hexadecimal digit, so that no replacement makes an escape that was not there.
+    A click is JSON, of which every tenth letter is escaped, and `unquote` takes them one by one. Quoted-printable is the same code with
+    another sign, and the standard library has it in C: it serves wherever that sign stands neither before nor after, so that nothing
+    was taken for an escape that is none, and no broken one was left. Ends of lines, and a sign at the end, mean something else there.
     """
-    text = text.replace("+", " ")
-    for escape, letter in _COMMON if "%" in text else ():
-        text = text.replace(escape, letter)
-    return unquote(text, errors="strict")
-
-
-_COMMON = tuple((f"%{ord(letter):02X}", letter) for letter in '":,{}[]/\\')
+    text = text.replace(b"+", b" ")
+    if b"=" not in text and b"\n" not in text and b"\r" not in text and not text.endswith(b"%"):
+        clear = a2b_qp(text.replace(b"%", b"="))
+        if b"=" not in clear:
+            return clear.decode()
+    return unquote(text.decode(), errors="strict")
 
 
 def sign_slack(secret: str, timestamp: str, body: bytes) -> str:
