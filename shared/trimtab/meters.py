@@ -34,15 +34,14 @@ class Meter:
 
 
 METERS = (
-    Meter(name="WakesServed", about="events that were served to the end", event="wake.finished", when={"result": "done"}, by=("function",)),
     Meter(
         name="WakesRefused", about="events that no retry makes better, ended with their reason", event="wake.finished",
         when={"result": "refused"}, by=("function",),
     ),
     Meter(name="WakesFailed", about="tries that failed; the queue delivers again", event="wake.failed", by=("function",)),
     Meter(
-        name="WakeSeconds", about="how long an event took that was served", event="wake.finished", value="seconds", unit="Seconds",
-        by=("function",),
+        name="WakeSeconds", about="how long an event took that was served to the end; its sample count is how many were",
+        event="wake.finished", when={"result": "done"}, value="seconds", unit="Seconds", by=("function",),
     ),
     Meter(
         name="OldestWaitingSeconds", about="age of the oldest inbox item that nobody finished, told by the hourly sweep",

@@ -27,10 +27,9 @@ def read(event: str, **values: object) -> list[tuple[str, float, dict[str, str]]
 # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_wake_that_ended_is_counted_and_timed_by_its_function() -> None:
     assert read("wake.finished", result="done", seconds=1.25, function="verify") == [
-        ("WakesServed", 1.0, {"function": "verify"}),
         ("WakeSeconds", 1.25, {"function": "verify"}),
     ]
-    assert [name for name, _, _ in read("wake.finished", result="refused", seconds=0, function="merge")] == ["WakesRefused", "WakeSeconds"]
+    assert [name for name, _, _ in read("wake.finished", result="refused", seconds=0, function="merge")] == ["WakesRefused"]
     assert read("wake.failed", seconds=3, function="merge") == [("WakesFailed", 1.0, {"function": "merge"})]
 
 
@@ -67,7 +66,7 @@ def test_the_flows_write_the_lines_that_the_meters_are_made_of(tmp_path: Path) -
 
     found = {reading.meter.name for event, values in world.log.said for reading in readings(event, values)}
 
-    assert found >= {"WakesServed", "WakesRefused", "WakeSeconds", "OldestWaitingSeconds", "ProposalsOpened", "ProposalsMerged"}
+    assert found >= {"WakesRefused", "WakeSeconds", "OldestWaitingSeconds", "ProposalsOpened", "ProposalsMerged"}
     assert "FindingsRefused" in found
 
 
@@ -132,7 +131,7 @@ def test_the_dashboard_on_aws_asks_for_metrics_that_there_are() -> None:
     widgets = re.findall(r"^ +\{ title = .*Trimtab/\$\{var\.prefix\}.*$", text, re.MULTILINE)
     names = {name for widget in widgets for name in re.findall(r'"([A-Z]\w+)"', widget.split("metrics = ")[1])}
 
-    assert len(widgets) == 5
+    assert len(widgets) == 4
     assert names - {"Stopped"} <= NAMES
 
 

@@ -88,33 +88,26 @@ resource "aws_cloudwatch_metric_alarm" "turned_away" {
   ok_actions          = [aws_sns_topic.alarms.arn]
 }
 
-# Two dashboards, the machine and its work: with more than 50 metrics one is not among the three free ones.
+# One dashboard of less than 50 metrics is among the free ones, and each costs $3 a month where those are used up. So the machine is
+# told by what goes wrong with it, not by each of its runs; how long an event took, and how many were served, is WakeSeconds.
 locals {
-  dashboards = {
-    (var.prefix) = [
-      { title = "Runs", stat = "Sum", metrics = [for each in module.function : ["AWS/Lambda", "Invocations", "FunctionName", each.name]] },
-      { title = "Errors", stat = "Sum", metrics = [for each in module.function : ["AWS/Lambda", "Errors", "FunctionName", each.name]] },
-      { title = "Duration, longest (ms)", stat = "Maximum", metrics = [for each in module.function : ["AWS/Lambda", "Duration", "FunctionName", each.name]] },
-      { title = "Throttled", stat = "Sum", metrics = [["AWS/Lambda", "Throttles", "FunctionName", module.function["receive"].name]] },
-      { title = "Oldest message (s)", stat = "Maximum", metrics = [for each in module.function : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", each.name] if each.queue_arn != null] },
-      { title = "Dead letters", stat = "Maximum", metrics = [for each in module.function : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", each.dead_queue.name]] },
-      { title = "Webhooks", stat = "Sum", metrics = [for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", aws_apigatewayv2_api.this.id]] },
-      { title = "Stopped", stat = "Sum", metrics = [["Trimtab/${var.prefix}", "Stopped"]] },
-    ]
-    "${var.prefix}-work" = [
-      { title = "Tries that failed", stat = "Sum", metrics = [for name in keys(local.table) : ["Trimtab/${var.prefix}", "WakesFailed", "function", name] if name != "receive"] },
-      { title = "Ended with a reason", stat = "Sum", metrics = [for name in keys(local.table) : ["Trimtab/${var.prefix}", "WakesRefused", "function", name] if name != "receive"] },
-      { title = "Oldest waiting item (s)", stat = "Maximum", metrics = [["Trimtab/${var.prefix}", "OldestWaitingSeconds"]] },
-      { title = "Proposals", stat = "Sum", metrics = [for name in ["ProposalsOpened", "ProposalsMerged", "ProposalsRefused", "ProposalsRejected", "ProposalsRolledBack"] : ["Trimtab/${var.prefix}", name]] },
-    ]
-  }
+  widgets = [
+    { title = "Errors", stat = "Sum", metrics = [for each in module.function : ["AWS/Lambda", "Errors", "FunctionName", each.name]] },
+    { title = "Dead letters", stat = "Maximum", metrics = [for each in module.function : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", each.dead_queue.name]] },
+    { title = "Oldest message (s)", stat = "Maximum", metrics = [for each in module.function : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", each.name] if each.queue_arn != null] },
+    { title = "Ended with a reason", stat = "Sum", metrics = [for name in keys(local.table) : ["Trimtab/${var.prefix}", "WakesRefused", "function", name] if name != "receive"] },
+    { title = "Duration of those that work long, longest (ms)", stat = "Maximum", metrics = [for name in ["collect", "ingest", "propose", "verify"] : ["AWS/Lambda", "Duration", "FunctionName", module.function[name].name]] },
+    { title = "Webhooks", stat = "Sum", metrics = concat([for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", aws_apigatewayv2_api.this.id]], [["AWS/Lambda", "Throttles", "FunctionName", module.function["receive"].name]]) },
+    { title = "Proposals", stat = "Sum", metrics = [for name in ["ProposalsOpened", "ProposalsMerged", "ProposalsRefused", "ProposalsRejected", "ProposalsRolledBack"] : ["Trimtab/${var.prefix}", name]] },
+    { title = "Oldest waiting item (s)", stat = "Maximum", metrics = [["Trimtab/${var.prefix}", "OldestWaitingSeconds"]] },
+    { title = "Stopped", stat = "Sum", metrics = [["Trimtab/${var.prefix}", "Stopped"]] },
+  ]
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  for_each       = local.dashboards
-  dashboard_name = each.key
+  dashboard_name = var.prefix
   dashboard_body = jsonencode({
-    widgets = [for place, widget in each.value : {
+    widgets = [for place, widget in local.widgets : {
       type   = "metric"
       x      = 12 * (place % 2)
       y      = 6 * floor(place / 2)
