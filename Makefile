@@ -6,7 +6,7 @@ SPARK := .venv/.spark
 FORGES := tests/forges/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo test check focus bench accuracy golden fuzz nightly security bundle bundle-page scale-page running-cost release scan e2e lock serve clean
+.PHONY: help setup spark demo test check focus bench accuracy golden fuzz nightly security bundle bundle-page arm64 scale-page running-cost release scan e2e lock serve clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,8 +52,8 @@ check: $(READY) ## format, lint, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-e2e: $(FORGES) ## the demo, killed and repeated; the page in a real browser; all of it deployed to clouds on this machine, then again with deaths (SEED=1)
-	TRIMTAB_WHOLE=$(or $(SEED),1) $(BIN)/python -m pytest -p no:cacheprovider tests/e2e tests/browser tests/whole
+e2e: $(FORGES) ## the demo, killed and repeated; the page in a real browser; all of it deployed to clouds on this machine with either forge, then again with deaths (SEED=1)
+	TRIMTAB_WHOLE=$(or $(SEED),1) $(BIN)/python -m pytest -n 2 --dist loadscope -p no:cacheprovider tests/e2e tests/browser tests/whole
 
 golden: $(READY) ## write the golden texts anew; read the diff before you commit it
 	TRIMTAB_GOLDEN=write $(BIN)/python -m pytest -q -p no:cacheprovider tests/golden
@@ -69,6 +69,9 @@ security: $(READY) ## write docs/security.md from the tests that prove its rows
 
 bundle: $(READY) ## a zip per function and cloud in dist/; BUNDLES="receive merge" and ARCHITECTURE=arm64 narrow it down
 	$(BIN)/python -m infra.bundles --architecture $(or $(ARCHITECTURE),x86_64) $(BUNDLES)
+
+arm64: $(READY) ## import the arm64 bundles alone on this machine, by Debian's Python for arm64 under QEMU (needs apt-get, not root)
+	$(BIN)/python -m infra.bundles.emulated
 
 scale-page: $(READY) $(FORGES) ## run propose over 1,000 clusters and write docs/scale.md; it takes about half an hour
 	$(BIN)/python -m tests.bench.scale_page

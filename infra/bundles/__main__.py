@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
             for function in asked.function or FUNCTIONS:
                 made = bundle(function, cloud, target)
                 path = made.write(asked.out)
-                tried = _try(made, path, target)
+                tried = _try(made, path, target, asked.interpreter)
                 written.append(path)
                 sizes = f"{path.stat().st_size / MB:5.1f} MB, unpacked {made.unpacked / MB:5.1f} MB"
                 sys.stdout.write(f"{path.relative_to(asked.out).as_posix():16} {sizes}, {tried}\n")
@@ -44,8 +44,8 @@ def _remove(folder: Path, pattern: str) -> None:
         path.unlink()
 
 
-def _try(made: Bundle, path: Path, target: Target) -> str:
-    python = interpreter(target.python) if target.machine == this_machine() else None
+def _try(made: Bundle, path: Path, target: Target, given: str | None) -> str:
+    python = given or (interpreter(target.python) if target.machine == this_machine() else None)
     if python is None:
         return f"NOT TRIED: no Python {target.python} for {target.machine} here"
     with tempfile.TemporaryDirectory(prefix="bundle-") as folder:
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cloud", choices=CLOUDS, action="append", help="for which; both unless named")
     parser.add_argument("--architecture", choices=list(MACHINES), default="x86_64", help="of the Lambda functions; Google has x86_64 alone")
     parser.add_argument("--python", default="3.12", help="version of the runtime")
+    parser.add_argument("--interpreter", help="a Python of that version for that architecture; one of this machine unless named")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="folder to write into")
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "bundles", help="folder with what was installed before")
     return parser

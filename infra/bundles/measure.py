@@ -85,6 +85,7 @@ alone, by a Python 3.12 that sees nothing else; where there is none, the build s
     make bundle                                         # all of them, for x86_64
     make bundle ARCHITECTURE=arm64                      # Lambda on Graviton; Google's functions are x86_64 either way
     make bundle BUNDLES="receive merge"                 # only these
+    make arm64                                          # those for Graviton, imported under emulation where no such machine is
     (cd dist && sha256sum --check SHA256SUMS)           # before they are deployed
 
 ## What they weigh, and how long they take to import

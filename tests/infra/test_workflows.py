@@ -94,7 +94,7 @@ def test_what_builds_a_release_can_write_nothing_and_what_writes_it_runs_nothing
 
     assert build["permissions"] == {"contents": "read"}
     assert publish["permissions"] == {"contents": "write", "id-token": "write", "attestations": "write"}
-    assert publish["needs"] == "build"
+    assert publish["needs"] == ["build", "graviton"]
     assert [step["uses"].split("@")[0] for step in publish["steps"] if "uses" in step] == [
         "actions/download-artifact",
         "actions/attest-build-provenance",
@@ -144,6 +144,15 @@ def test_a_release_unpacks_to_where_terraform_looks_and_is_the_same_bytes_twice(
 def test_a_release_that_lacks_a_function_is_none(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a release has those of alert, collect"):
         pack({"receive": b"zip"}, "gcp", "x86_64", tmp_path)
+
+
+def test_a_release_waits_until_its_arm64_bundles_were_imported_on_such_a_machine() -> None:
+    """Where the others are built there is no Python for them, and the build says that they were not tried."""
+    graviton = release_jobs()["graviton"]
+
+    assert graviton["runs-on"].endswith("-arm")
+    assert graviton["permissions"] == {"contents": "read"}
+    assert script("graviton", "make") == "make bundle ARCHITECTURE=arm64"
 
 
 def test_a_release_is_for_both_clouds_and_for_all_that_terraform_can_be_told() -> None:
