@@ -4,7 +4,6 @@ Shapes: SQS around an S3 notification of the store's own bucket (inbox keys) or 
 function, SNS (budgets, anomalies), EventBridge (schedules, anomalies, S3 objects). See `events/` for one of each.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -15,7 +14,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from trimtab.errors import BadInput
-from trimtab.flow.wake import UseCase, Wake, check_route, serve, tick_key
+from trimtab.flow.wake import UseCase, Wake, check_route, notice_wake, object_wake, serve, tick_key
 from trimtab.ports import Ports
 
 
@@ -58,13 +57,13 @@ def _s3(event: Mapping[str, Any], _function: str, tenant: str) -> Iterator[Wake]
         if str(record["eventName"]).startswith("ObjectCreated"):
             thing = record["s3"]["object"]
             version = str(thing.get("versionId") or thing.get("eTag") or "")
-            yield object_wake(record["s3"]["bucket"]["name"], unquote_plus(thing["key"]), version, tenant)
+            yield object_wake(f"s3://{record['s3']['bucket']['name']}", unquote_plus(thing["key"]), version, tenant)
 
 
 def _s3_by_eventbridge(event: Mapping[str, Any], _function: str, tenant: str) -> Iterator[Wake]:
     if event["detail-type"] == "Object Created":
         thing = event["detail"]["object"]
-        yield object_wake(event["detail"]["bucket"]["name"], thing["key"], str(thing.get("version-id") or thing["etag"]), tenant)
+        yield object_wake(f"s3://{event['detail']['bucket']['name']}", thing["key"], str(thing.get("version-id") or thing["etag"]), tenant)
 
 
 def _sns(event: Mapping[str, Any], _function: str, _tenant: str) -> Iterator[Wake]:
@@ -93,22 +92,6 @@ _WAKES: Mapping[str, Callable[[Mapping[str, Any], str, str], Iterator[Wake]]] = 
     "aws.events": _tick,
     "aws.scheduler": _tick,
 }
-
-
-def object_wake(bucket: str, key: str, version: str, tenant: str) -> Wake:
-    """An inbox object wakes by its own key; any other object is one ingest of that version."""
-    _, found, inbox = f"/{key}".partition(f"/{tenant}/inbox/")
-    if found:
-        return Wake(key=f"inbox/{inbox}")
-    url = f"s3://{bucket}/{key}"
-    identity = hashlib.sha256(f"{url}#{version}".encode()).hexdigest()
-    return Wake(key=f"inbox/ingest/{identity[:40]}", url=url, body=json.dumps({"url": url, "version": version}).encode())
-
-
-def notice_wake(notice: Mapping[str, object]) -> Wake:
-    """A notice is its own record: the same text is the same inbox item."""
-    body = json.dumps(notice, sort_keys=True).encode()
-    return Wake(key=f"inbox/notice/{hashlib.sha256(body).hexdigest()}", body=body)
 
 
 def _source(event: Mapping[str, Any]) -> str:

@@ -7,14 +7,13 @@ A message that Pub/Sub pushes itself, without Eventarc, is made one of these by 
 
 import base64
 import binascii
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 from trimtab.errors import BadInput
-from trimtab.flow.wake import UseCase, Wake, check_route, serve, tick_key
+from trimtab.flow.wake import UseCase, Wake, check_route, notice_wake, object_wake, serve, tick_key
 from trimtab.ports import Ports
 
 PUBSUB = "google.cloud.pubsub.topic.v1.messagePublished"
@@ -54,7 +53,7 @@ def wake_of(event: CloudEvent, function: str, tenant: str) -> Wake | None:
 def _wake_of(event: CloudEvent, function: str, tenant: str) -> Wake | None:
     kind, data = str(event["type"]), event.data
     if kind == FINALIZED:
-        return object_wake(data["bucket"], data["name"], str(data["generation"]), tenant)
+        return object_wake(f"gs://{data['bucket']}", data["name"], str(data["generation"]), tenant)
     if kind != PUBSUB:
         raise BadInput(f"{function}: no event of type {kind!r} is expected here")
     message = data["message"]
@@ -62,10 +61,10 @@ def _wake_of(event: CloudEvent, function: str, tenant: str) -> Wake | None:
     if "objectId" in attributes:
         if attributes.get("eventType") != "OBJECT_FINALIZE":
             return None
-        return object_wake(attributes["bucketId"], attributes["objectId"], attributes["objectGeneration"], tenant)
+        return object_wake(f"gs://{attributes['bucketId']}", attributes["objectId"], attributes["objectGeneration"], tenant)
     body = _decoded(message.get("data", ""), function)
     if "budgetId" in attributes:
-        return notice_wake(attributes, body)
+        return notice_wake({"source": "gcp-budget", "attributes": dict(attributes), "message": body.decode("utf-8", "replace")})
     return _tick(body, message, function)
 
 
@@ -77,23 +76,6 @@ def _tick(body: bytes, message: Mapping[str, Any], function: str) -> Wake:
     except (ValueError, KeyError, TypeError):
         raise BadInput(f"{function}: message {message.get('messageId')}: a tick is JSON with a time, or a message that has one") from None
     return Wake(key=tick_key(function, at), body=body)
-
-
-def object_wake(bucket: str, key: str, generation: str, tenant: str) -> Wake:
-    """An inbox object wakes by its own key; any other object is one ingest of that generation."""
-    _, found, inbox = f"/{key}".partition(f"/{tenant}/inbox/")
-    if found:
-        return Wake(key=f"inbox/{inbox}")
-    url = f"gs://{bucket}/{key}"
-    identity = hashlib.sha256(f"{url}#{generation}".encode()).hexdigest()
-    return Wake(key=f"inbox/ingest/{identity[:40]}", url=url, body=json.dumps({"url": url, "version": generation}).encode())
-
-
-def notice_wake(attributes: Mapping[str, str], body: bytes) -> Wake:
-    """A budget notice is its own record: the same text is the same inbox item."""
-    notice = {"source": "gcp-budget", "attributes": dict(attributes), "message": body.decode("utf-8", "replace")}
-    text = json.dumps(notice, sort_keys=True).encode()
-    return Wake(key=f"inbox/notice/{hashlib.sha256(text).hexdigest()}", body=text)
 
 
 def _decoded(data: str, function: str) -> bytes:

@@ -2,16 +2,16 @@
 
 import itertools
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from moto.server import ThreadedMotoServer
 
+from tests.aws_server import aws_server
 from tests.contract.gcs_shim import Relay, relaying
+from tests.lake_bench import Bench, bench_at
 from trimtab.adapters.store.objects import Objects, open_objects
 from trimtab.adapters.store.state import State, state_over
 
@@ -62,14 +62,9 @@ def gs_options(endpoint: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     """An S3 server in this process, with one bucket."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    urlopen(Request(f"{url}/{BUCKET}", data=b"", method="PUT"), timeout=20).close()
-    yield url
-    server.stop()
+    with aws_server() as url:
+        urlopen(Request(f"{url}/{BUCKET}", data=b"", method="PUT"), timeout=20).close()
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +105,18 @@ def lossy(request: pytest.FixtureRequest, moto_url: str) -> Iterator[tuple[Place
     with relaying(moto_url, is_gcs=is_gcs) as relay:
         options = gs_options(relay.url) if is_gcs else s3_options(relay.url)
         yield Place(request.param, f"{request.param}://{BUCKET}/lossy{next(_folders)}", options), relay
+
+
+@pytest.fixture
+def bench(lasting: Place, tmp_path: Path) -> Bench:
+    """A lake on each kind of store that lasts."""
+    return bench_at(lasting, tmp_path)
+
+
+@pytest.fixture
+def local(disk: Place, tmp_path: Path) -> Bench:
+    """A lake on disk, for what no other store does differently."""
+    return bench_at(disk, tmp_path)
 
 
 def make_place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Place:

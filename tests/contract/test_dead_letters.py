@@ -11,10 +11,10 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
 from functions.aws_events import wakes
+from tests.aws_server import aws_server, speaking_to
 from trimtab.adapters.aws.dead_letters import AwsDeadLetters, aws_dead_letters
 from trimtab.adapters.gcp.dead_letters import GoogleDeadLetters
 from trimtab.adapters.store.objects import open_objects
@@ -40,18 +40,8 @@ TICK = json.dumps({"source": "aws.scheduler", "time": "2026-11-02T07:30:00Z", "r
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[None]:
-    monkeypatch = pytest.MonkeyPatch()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    yield
-    server.stop()
-    monkeypatch.undo()
+    with aws_server() as url, speaking_to(url, REGION):
+        yield
 
 
 @pytest.fixture

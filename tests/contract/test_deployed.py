@@ -14,9 +14,9 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.functions_v2 import FunctionServiceClient
 from google.cloud.functions_v2.services.function_service.transports import FunctionServiceRestTransport
-from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
+from tests.aws_server import aws_server, speaking_to
 from trimtab.adapters.aws.deployed import AwsDeployment, aws_deployment
 from trimtab.adapters.gcp.deployed import GoogleDeployment
 from trimtab.cli.main import app
@@ -40,24 +40,14 @@ def a_zip() -> bytes:
 @pytest.fixture(scope="module")
 def account() -> Iterator[AwsDeployment]:
     """An account with everything that Terraform makes of this version."""
-    monkeypatch = pytest.MonkeyPatch()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    boto3.client("iam").create_role(RoleName="x", AssumeRolePolicyDocument=policy)
-    made = aws_deployment(PREFIX, REGION)
-    made.client("scheduler").create_schedule_group(Name=PREFIX, Tags=[{"Key": "trimtab", "Value": PREFIX}])
-    mend(made)
-    yield made
-    server.stop()
-    monkeypatch.undo()
+    with aws_server() as url, speaking_to(url, REGION):
+        boto3.client("iam").create_role(RoleName="x", AssumeRolePolicyDocument=policy)
+        made = aws_deployment(PREFIX, REGION)
+        made.client("scheduler").create_schedule_group(Name=PREFIX, Tags=[{"Key": "trimtab", "Value": PREFIX}])
+        mend(made)
+        yield made
 
 
 @pytest.fixture

@@ -187,14 +187,6 @@ def autoscaled_type(case: Case, found: Options) -> Answer | None:
     objection = use_missing(case) or pinned(case) or shrink_veto(case)
     if objection:
         return objection
-    compared = (
-        f"Between {least} and {best.nodes} x {best.instance.name} it would have cost {then * HOURS_PER_MONTH} a month on average, "
-        f"{_cheaper_by(then, now)} less than between {low} and {high} x {case.instance.name}, and carried every measured {case.step_name}."
-    )
-    person = (
-        f"Type and bounds change together: a person adds a pool of {least} to {best.nodes} x {best.instance.name} beside this one, "
-        "with its labels and taints, moves the pods over, watches, and then removes it."
-    )
     moves: tuple[tuple[PoolField, str, str], ...] = (
         ("instance_type", case.instance.name, best.instance.name),
         ("min", str(low), str(least)),
@@ -209,11 +201,14 @@ def autoscaled_type(case: Case, found: Options) -> Answer | None:
         price_saved=now - then,
         is_effective_known=False,
         is_repave=True,
-        lines=(compared,),
+        lines=(_compared_on_average(case, best, least, then, now),),
         runner_up=runner_up(best, found.best[1] if len(found.best) > 1 else best, found),
         unknowns=(*questions(case, best.instance), UNCOMPARED, *_pins_unread(case)),
         old=case.size(high),
-        needs_person=person,
+        needs_person=(
+            f"Type and bounds change together: a person adds a pool of {least} to {best.nodes} x {best.instance.name} beside this one, "
+            "with its labels and taints, moves the pods over, watches, and then removes it."
+        ),
     )
 
 
@@ -225,6 +220,14 @@ def _compared(case: Case, best: Option, own: Option, found: Options) -> str:
         f"Of {found.count} types of {place} that such a pool may become, {best.nodes} x {best.instance.name} for {best.cost} a month is "
         f"the cheapest that would have carried every measured {case.step_name}: {cheaper} below the {own.nodes} x {own.instance.name} "
         "that its own type would need."
+    )
+
+
+def _compared_on_average(case: Case, best: Option, least: int, then: Money, now: Money) -> str:
+    return (
+        f"Between {least} and {best.nodes} x {best.instance.name} it would have cost {then * HOURS_PER_MONTH} a month on average, "
+        f"{_cheaper_by(then, now)} less than between {case.pool.minimum} and {case.pool.maximum} x {case.instance.name}, and carried "
+        f"every measured {case.step_name}."
     )
 
 

@@ -155,21 +155,11 @@ def plan_edit(
         raise Refused(f"{place.path}: line {entry.line}: {entry.where} is not edited: {entry.problem}")
     guard_changes(changes, place, layout, entry)
     scalars = [_scalar_for(change, entry, place, layout) for change in changes]
-    texts = [
-        new_text(change, scalar, f"{scalar.path or place.path}: line {scalar.line}: {entry.where}.{layout.fields[change.field]}", layout)
-        for change, scalar in zip(changes, scalars, strict=True)
-    ]
-    edits = list(zip(scalars, texts, strict=True))
+    edits = [(scalar, _text_for(change, scalar, entry, place, layout)) for change, scalar in zip(changes, scalars, strict=True)]
     path = _one_path(scalars, place)
     guard_path(path)
     edited = _spliced(files[path], edits)
-    after = {**files, path: edited}
-    document_after = _read_again(after, place.path, path)
-    is_other = path != place.path
-    guard_meaning(read(files, path) if is_other else document, read(after, path) if is_other else document_after, edits, path)
-    entry_after = only(after, document_after, place, layout, fields)
-    embedded.guard(scalars, guard_values(entry_after, place, layout, list(zip(fields, texts, strict=True))), texts, path)
-    guard_laws(entry, entry_after, place, layout)
+    _guard_both_sides(files, {**files, path: edited}, path, (place, layout, changes), document, entry, edits)
     readings = _readings(files, place, layout, fields, entry.cloud)
     followed = {each for scalar in scalars for each in scalar.through} | {each for reading in readings for each in reading.paths}
     others = {place.path, *followed, *_decided_with(files, place, layout, fields)} - {path}
@@ -209,6 +199,21 @@ def plan_edits(files: Files, steps: Sequence[Step]) -> PlannedEdit:
     )
 
 
+def _guard_both_sides(
+    files: Files, after: Files, path: str, step: Step, document: Document, entry: PoolEntry, edits: Sequence[tuple[Scalar, str]]
+) -> None:
+    """Raises Refused unless what is read after the edit of `path` is what was read before it, but for the change."""
+    place, layout, changes = step
+    scalars, texts = [scalar for scalar, _ in edits], [text for _, text in edits]
+    fields = [change.field for change in changes]
+    document_after = _read_again(after, place.path, path)
+    is_other = path != place.path
+    guard_meaning(read(files, path) if is_other else document, read(after, path) if is_other else document_after, edits, path)
+    entry_after = only(after, document_after, place, layout, fields)
+    embedded.guard(scalars, guard_values(entry_after, place, layout, list(zip(fields, texts, strict=True))), texts, path)
+    guard_laws(entry, entry_after, place, layout)
+
+
 def _read_again(after: Files, declaring: str, edited: str) -> Document:
     try:
         return read(after, declaring)
@@ -222,6 +227,11 @@ def _scalar_for(change: FieldChange, entry: PoolEntry, place: Place, layout: Lay
     if scalar is None:
         raise Refused(f"{place.path}: line {entry.line}: {entry.where} has no key {key}; add it by hand first")
     return scalar
+
+
+def _text_for(change: FieldChange, scalar: Scalar, entry: PoolEntry, place: Place, layout: Layout) -> str:
+    where = f"{scalar.path or place.path}: line {scalar.line}: {entry.where}.{layout.fields[change.field]}"
+    return new_text(change, scalar, where, layout)
 
 
 def _one_path(scalars: Sequence[Scalar], place: Place) -> str:

@@ -16,8 +16,10 @@ from trimtab.cli.story import check_may_see, is_shown, print_proposals, proposal
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.deciding import Decision, decide
 from trimtab.flow.life import STREAMS, Life, fold
+from trimtab.flow.open_run import open_run
 from trimtab.flow.own_pools import own_analyses, own_pools
-from trimtab.flow.propose import Plan, analyze_cluster, latest_analyses, open_run, plan, plan_of
+from trimtab.flow.propose import analyze_cluster, plan
+from trimtab.flow.runs import Plan, latest_analyses, plan_of
 from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
 from trimtab.records import Person, ProposalId

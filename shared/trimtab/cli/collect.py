@@ -54,6 +54,36 @@ def register(app: typer.Typer) -> None:
     app.command("collect", help="A cluster's usage from its Prometheus → store; on a file:// store → lake.")(collect_command)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """How an endpoint is reached, as it was typed."""
+
+    auth: Auth
+    tenant: str | None
+    tenant_header: TenantHeader
+    region: str | None
+    token_file: str | None
+    ca_file: str | None
+    client_certificate: str | None
+    client_key: str | None
+    match: Sequence[str]
+    jobs: Sequence[str]
+
+    @property
+    def is_told(self) -> bool:
+        """True where anything was typed that the settings would say."""
+        told = (self.tenant, self.region, self.token_file, self.ca_file, self.client_certificate, self.client_key, self.match, self.jobs)
+        return any(told) or self.auth is not Auth.NONE
+
+    def to(self, url: str, uid: ClusterUid) -> MetricsEndpoint:
+        """The endpoint at this URL."""
+        return MetricsEndpoint(
+            cluster_uid=uid, url=url, auth=self.auth.value, tenant=self.tenant, tenant_header=_header(self.tenant_header),
+            region=self.region, token_file=self.token_file, ca_file=self.ca_file, client_certificate=self.client_certificate,
+            client_key=self.client_key, matchers=_pairs(self.match), jobs=tuple(self.jobs),
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is to be collected, and from where."""
@@ -100,19 +130,12 @@ def collect_command(
     """Collect the whole hours of a time."""
     name, uid = _cluster(cluster)
     api = _kubernetes(kubeconfig, context, is_asked=kube)
+    way = Way(
+        auth=auth, tenant=tenant, tenant_header=tenant_header, region=region, token_file=token_file, ca_file=ca_file,
+        client_certificate=client_certificate, client_key=client_key, match=match or (), jobs=job or (),
+    )  # fmt: skip
     with reading(store) as session:
-        settings = session.ports.settings
-        if prometheus:
-            own = MetricsEndpoint(
-                cluster_uid=uid, url=prometheus, auth=auth.value, tenant=tenant, tenant_header=_header(tenant_header), region=region,
-                token_file=token_file, ca_file=ca_file, client_certificate=client_certificate, client_key=client_key,
-                matchers=_pairs(match or ()), jobs=tuple(job or ()),
-            )  # fmt: skip
-            settings = _typed_in(settings, own)
-        else:
-            if any((tenant, region, token_file, ca_file, client_certificate, client_key, match, job)) or auth is not Auth.NONE:
-                raise BadInput("collect: how to reach an endpoint is said with --prometheus URL; without it, the settings say all of it")
-            own = _settled(settings, uid)
+        own, settings = _endpoint(prometheus, way, uid, session.ports.settings)
         start, end = _span(since, until, session.now)
         target = Target(cluster_uid=uid, cluster=name, project=project, pools=tuple(pool or ()), matchers=dict(own.matchers), jobs=own.jobs)
         folder = str(buffer) if buffer else settings.collect_buffer
@@ -196,6 +219,16 @@ def _end(asked: Asked, done: Collected, session: Session) -> None:
         raise Upstream(f"{place} takes no drops; {waiting} wait{'s' if waiting == 1 else ''} in {asked.buffer.folder} for the next run")
     if not done.rows:
         raise Refused(f"{asked.endpoint.url}: nothing about the cluster in these hours; does it scrape kube-state-metrics?")
+
+
+def _endpoint(url: str | None, way: Way, uid: ClusterUid, settings: Settings) -> tuple[MetricsEndpoint, Settings]:
+    """Where to ask, and the settings to ask with: what was typed, else the deployment's own."""
+    if url:
+        typed = way.to(url, uid)
+        return typed, _typed_in(settings, typed)
+    if way.is_told:
+        raise BadInput("collect: how to reach an endpoint is said with --prometheus URL; without it, the settings say all of it")
+    return _settled(settings, uid), settings
 
 
 def _typed_in(settings: Settings, endpoint: MetricsEndpoint) -> Settings:

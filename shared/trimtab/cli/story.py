@@ -1,6 +1,7 @@
 """What happened, told for people: the demo's ending, one proposal, one row."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,9 +17,10 @@ from trimtab.cli.findings import in_currency, money_sentence, print_grouped, pri
 from trimtab.cli.options import Format
 from trimtab.cli.output import console, in_lines, print_gap, print_json, print_table, say, shown
 from trimtab.errors import BadInput, Refused
+from trimtab.flow.by_name import by_name
 from trimtab.flow.codec import load
 from trimtab.flow.life import STREAMS, Life, fold
-from trimtab.flow.propose import latest_analyses
+from trimtab.flow.runs import latest_analyses
 from trimtab.flow.verdicts import verdict_id
 from trimtab.lifecycle import State, is_over
 from trimtab.policy.access_rules import Audience
@@ -183,11 +185,11 @@ def print_shares(rows: list[Reconciliation]) -> None:
 
 # ── One proposal ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def life_of(proposal: str, ports: Ports) -> Life:
-    """A proposal's state. Raises BadInput where there is none of that id."""
+    """A proposal's state as people read it. Raises BadInput where there is none of that id."""
     life = fold(ports.ledger.head(f"{STREAMS}{proposal}"))
     if life.proposal is None:
         raise BadInput(f"{proposal}: no such proposal; trimtab proposals lists them")
-    return life
+    return replace(life, verdict=by_name(life.verdict, ports)) if life.verdict else life
 
 
 def is_shown(proposal: Proposal, asker: Audience) -> bool:

@@ -1,20 +1,22 @@
 """Load everything a verdict is made from, so that judging itself does no I/O; what cannot be read stays None, and None never helps."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from trimtab.changes import Files, Step, declared_pool, declared_values, git_blob, layout_of, plan_edits
+from trimtab.changes import Files, declared_pool, declared_values, layout_of
 from trimtab.errors import BadInput, NotYet, Refused, Upstream
 from trimtab.flow.freezes import frozen_rule
 from trimtab.flow.ground import Ground
 from trimtab.flow.health_alerts import open_alerts
-from trimtab.flow.life import STREAMS, Life, fold, stream_of, subject_of
+from trimtab.flow.life import Life
 from trimtab.flow.live import live_quota, quota_asks
+from trimtab.flow.neighbors import Neighbors, neighbors_of
 from trimtab.flow.plans import layouts_of, plan_by_all
+from trimtab.flow.replan import files_of, is_unmoved, replan
 from trimtab.flow.runs import live_pools
 from trimtab.flow.slo_readings import burning
+from trimtab.flow.still_now import is_still_now
 from trimtab.flow.undoing import rolled_back_on, undoing_of
-from trimtab.lifecycle import State
 from trimtab.policy.earlier import counting
 from trimtab.ports import Ports
 from trimtab.records import (
@@ -29,17 +31,13 @@ from trimtab.records import (
     Json,
     Layout,
     Place,
-    PlannedEdit,
     Pool,
     PoolField,
     Proposal,
     ProposalId,
     PullRequest,
-    Tier,
+    Undoing,
 )
-
-STILL_NOW = timedelta(hours=36)
-"""How old the newest measured hour may be: collectors that push once a day must do."""
 
 
 def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_thorough: bool, seen: PullRequest | None) -> Facts:
@@ -53,16 +51,12 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
     files = files_of(proposal, ground.base, ports)
     cluster = ports.palette.cluster(proposal.finding.subject.cluster_uid)
     pull_request = seen or (ports.forge.pull_request(repository.id, life.pull_request.number) if life.pull_request else None)
-    others, pools = _other_lives(ports, proposal.id), live_pools(ports, now)
+    others, pools = neighbors_of(life, ports), live_pools(ports, now)
     voices = _voices(ground, now)
     planned_by = _planned_by(proposal.place.path, voices)
     together = max(0, len(proposal.members) - 1)
     request, is_unread = _change_request(proposal.id, voices, ports)
-    undoes = undoing_of(proposal, governance, ports)
-    if undoes is not None and undoes.change_request is not None:
-        is_asked = request is None and not is_unread
-        its, is_unread = _still(undoes.proposal, undoes.change_request, voices, ports) if is_asked else (None, is_unread)
-        undoes = replace(undoes, change_request=its)
+    undoes, is_its_unread = _undone_as_it_is(undoing_of(proposal, governance, ports), voices, ports, is_asked=not (request or is_unread))
     whole = Facts(
         proposal=proposal.id,
         finding=proposal.finding,
@@ -80,13 +74,13 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
         our_login=ports.forge.login,
         is_base_blob_unmoved=is_unmoved(files, proposal),
         is_merge_exactly_the_plan=_is_exactly_the_plan(ports, life, ground, pull_request, files, is_thorough=is_thorough),
-        earlier=(*_earlier(others, life, proposal), *_frozen(proposal, ports)),
-        others_open=_others_open(others, proposal),
-        last_change=_last_change(others, life, proposal),
-        share_of_pools=_share_of_pools([other for other in others if other.planned().run == proposal.run], proposal, pools),
-        share_of_pools_today=_share_of_pools([other for other in others if _was_planned_on(other, now.date())], proposal, pools),
-        auto_merges_today=together + sum(len(other.planned().parts) for other in others if _merged_by_itself(other, now.date())),
-        open_count=together + sum(len(other.planned().parts) for other in others if _is_open(other)),
+        earlier=(*others.earlier(proposal), *_frozen(proposal, ports)),
+        others_open=others.open_beside(proposal),
+        last_change=others.last_change(proposal),
+        share_of_pools=others.share_of_run(pools),
+        share_of_pools_today=others.share_of_day(now.date(), pools),
+        auto_merges_today=together + others.merged_by_itself_on(now.date()),
+        open_count=together + others.open_count(),
         stop_reason=ports.permit.stop_reason(),
         alerts=open_alerts(ports, cluster.project_uid if cluster else None),
         quota=live_quota(proposal.finding.subject, ports),
@@ -97,19 +91,19 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
         instance_gpus=_gpus(ports, cluster, proposal.finding.instance_type),
         requested_by=proposal.requested_by,
         change_request=request,
-        is_change_request_unread=is_unread,
+        is_change_request_unread=is_unread or is_its_unread,
         undoes=undoes,
-        rollbacks_today=rolled_back_on(others, now.date()),
+        rollbacks_today=rolled_back_on(others.lives, now.date()),
         burning=tuple(dict.fromkeys(name for voice in voices for name in burning(cluster, voice, ports, now))),
     )
     if not proposal.members:
         return whole
-    members = tuple(_of_part(whole, part, others, life, files, governance, ports, now) for part in proposal.parts)
+    members = tuple(_of_part(whole, part, others, files, governance, ports, now) for part in proposal.parts)
     return replace(whole, members=members)
 
 
 def _of_part(
-    whole: Facts, part: Proposal, others: list[Life], life: Life, files: Files, governance: Governance | None, ports: Ports, now: datetime
+    whole: Facts, part: Proposal, others: Neighbors, files: Files, governance: Governance | None, ports: Ports, now: datetime
 ) -> Facts:
     """What is known of one change of several: its own finding, place and share of the edit; limits count all of them."""
     return replace(
@@ -120,9 +114,9 @@ def _of_part(
         declared=_declared(files, part.place, governance, whole.cluster),
         owners=part.owners,
         demand_now=demand_now(ports, part, now),
-        earlier=(*_earlier(others, life, part), *_frozen(part, ports)),
-        others_open=_others_open(others, part),
-        last_change=_last_change(others, life, part),
+        earlier=(*others.earlier(part), *_frozen(part, ports)),
+        others_open=others.open_beside(part),
+        last_change=others.last_change(part),
         quota=live_quota(part.finding.subject, ports),
         declared_texts=_declared_texts(files, part, governance),
         instance_gpus=_gpus(ports, whole.cluster, part.finding.instance_type),
@@ -158,6 +152,19 @@ def _change_request(proposal: ProposalId, voices: tuple[Governance, ...], ports:
         return None, True
 
 
+def _undone_as_it_is(
+    undoes: Undoing | None, voices: tuple[Governance, ...], ports: Ports, *, is_asked: bool
+) -> tuple[Undoing | None, bool]:
+    """(what is undone, with the change request that it was merged with as that is now; whether that could not be read).
+
+    Unless it `is_asked` for, nobody looks, and there is none: the undoing's own change request goes before it.
+    """
+    if undoes is None or undoes.change_request is None:
+        return undoes, False
+    its, is_unread = _still(undoes.proposal, undoes.change_request, voices, ports) if is_asked else (None, False)
+    return replace(undoes, change_request=its), is_unread
+
+
 def _still(proposal: ProposalId, was: ChangeRequest, voices: tuple[Governance, ...], ports: Ports) -> tuple[ChangeRequest | None, bool]:
     """(the change request that a proposal was merged with, as it is now; whether it could not be read).
 
@@ -165,34 +172,6 @@ def _still(proposal: ProposalId, was: ChangeRequest, voices: tuple[Governance, .
     """
     found, is_unread = _change_request(proposal, voices, ports)
     return found if found and found.number == was.number else None, is_unread
-
-
-_ON_FORGE = (State.PLANNED, State.OPEN, State.AWAITING, State.APPROVED, State.MERGING, State.EXPIRED, State.HUMAN_OWNED)
-
-
-def _is_open(life: Life) -> bool:
-    """True where its pull request is open; a proposal that is planned again has one too."""
-    return life.pull_request is not None and life.state in _ON_FORGE
-
-
-def _merged_by_itself(life: Life, day: date) -> bool:
-    is_auto = life.verdict is not None and life.verdict.tier is Tier.AUTO and not life.approvals
-    return (
-        is_auto
-        and life.planned().undoes is None
-        and life.merged_by == "trimtab"
-        and life.merged_at is not None
-        and life.merged_at.date() == day
-    )
-
-
-def is_still_now(hour: str, now: datetime) -> bool:
-    """True where a measured hour is young enough to say something of now."""
-    try:
-        measured = datetime.fromisoformat(hour)
-    except ValueError:
-        return False
-    return measured.tzinfo is not None and now - measured <= STILL_NOW
 
 
 def demand_now(ports: Ports, proposal: Proposal, now: datetime) -> tuple[float, float] | None:
@@ -236,19 +215,6 @@ def capacity_after(evidence: Evidence) -> float:
 def _gpus(ports: Ports, cluster: Cluster | None, instance_type: str) -> int | None:
     found = ports.catalog.find(cluster.cloud, cluster.region, instance_type) if cluster else None
     return found.gpus if found else None
-
-
-def files_of(proposal: Proposal, base: CommitSha, ports: Ports) -> Files:
-    """The files that the plan was made from, as they are at a commit; what is gone is not among them."""
-    places = {part.place.path for part in proposal.parts}
-    paths = sorted({*places, proposal.edit.path, *(path for path, _ in proposal.edit.reads)})
-    return ports.forge.read_files(proposal.place.repo, base, paths)
-
-
-def is_unmoved(files: Files, proposal: Proposal) -> bool:
-    """True where each of them is what it was when the edit was planned."""
-    blobs = {proposal.edit.path: proposal.edit.base_blob, **dict(proposal.edit.reads)}
-    return all(path in files and git_blob(files[path]) == blob for path, blob in blobs.items())
 
 
 def _declared(files: Files, place: Place, governance: Governance | None, cluster: Cluster | None) -> Pool | None:
@@ -320,67 +286,7 @@ def _is_exactly_the_plan(
     return planned is not None and dict(changes) == {planned.path: planned.content}
 
 
-def replan(files: Files, proposal: Proposal, governance: Governance) -> PlannedEdit | None:
-    """The same change planned on another base; None where the files no longer say what the evidence was made for."""
-    try:
-        return plan_edits(files, [step_of(files, part, governance) for part in proposal.parts])
-    except (BadInput, Refused):
-        return None
-
-
-def step_of(files: Files, part: Proposal, governance: Governance) -> Step:
-    """One change with its place and the layout that reads it. Raises Refused or BadInput where no layout does."""
-    subject = part.finding.subject
-    return part.place, layout_of(files, part.place, governance.layouts, subject.field, subject.kind), part.finding.changes
-
-
-def _other_lives(ports: Ports, this: ProposalId) -> list[Life]:
-    lives = (fold(entry) for stream, entry in ports.ledger.heads(STREAMS).items() if stream != stream_of(this))
-    return [life for life in lives if life.proposal]
-
-
-def _same_pool(life: Life, proposal: Proposal) -> bool:
-    return life.proposal is not None and pool_of(proposal) in {pool_of(part) for part in life.proposal.parts}
-
-
-def pool_of(part: Proposal) -> tuple[ClusterUid, str]:
-    """The pool, or whatever else it is, that one change is about."""
-    return part.finding.subject.cluster_uid, part.finding.subject.thing
-
-
-def _others_open(others: list[Life], proposal: Proposal) -> tuple[ProposalId, ...]:
-    return tuple(life.planned().id for life in others if _same_pool(life, proposal) and _is_open(life))
-
-
-def _last_change(others: list[Life], life: Life, proposal: Proposal) -> datetime | None:
-    pool = "/".join(pool_of(proposal))
-    merged = (
-        memory.at
-        for touched in (life, *others)
-        for memory in touched.memory
-        if memory.kind == "merged" and subject_of(memory, touched).rpartition("/")[0] == pool
-    )
-    return max(merged, default=None)
-
-
-def _earlier(others: list[Life], life: Life, proposal: Proposal) -> tuple[str, ...]:
-    """What became of this very change before, by itself or together with others."""
-    memories = (memory for touched in (life, *others) for memory in touched.memory)
-    return tuple(memory.kind for memory in memories if memory.fingerprint == proposal.fingerprint and memory.kind != "superseded")
-
-
 def _frozen(part: Proposal, ports: Ports) -> tuple[str, ...]:
     """What was undone on this cluster once asks for a person wherever its rule comes again."""
     subject = part.finding.subject
     return ("rule-frozen",) if frozen_rule(subject.cluster_uid, part.finding.rule, ports) else ()
-
-
-def _was_planned_on(life: Life, day: date) -> bool:
-    """True where its pull request was opened or written anew on that day."""
-    return life.pull_request is not None and life.planned_at is not None and life.planned_at.date() == day
-
-
-def _share_of_pools(others: list[Life], proposal: Proposal, pools: int) -> float:
-    """Share of all live pools that these proposals and this one want to change."""
-    touched = {pool_of(part) for each in (*(other.planned() for other in others), proposal) for part in each.parts}
-    return len(touched) / pools if pools else 1.0

@@ -14,9 +14,11 @@ from trimtab.analysis.fingerprint import fingerprint
 from trimtab.analysis.ranking import worth
 from trimtab.changes import Files, group_branch_name, plan_edits
 from trimtab.errors import BadInput, Refused
-from trimtab.flow.facts import load_facts, pool_of, step_of
+from trimtab.flow.facts import load_facts
 from trimtab.flow.ground import Ground
 from trimtab.flow.life import Life, Memory, group_id, stream_of, subject_of
+from trimtab.flow.neighbors import pool_of
+from trimtab.flow.replan import step_of
 from trimtab.lifecycle import State, is_over
 from trimtab.policy.approvals import NEEDED
 from trimtab.policy.judge import judge
@@ -47,22 +49,28 @@ class Admitted:
 
 
 # ── who belongs together ─────────────────────────────────────────────────────────────────────────────────────────────
+def standing_in(known: Mapping[str, Life]) -> dict[Subject, ProposalId]:
+    """Where each change stands that may be open, alone or with others."""
+    return {part.finding.subject: life.planned().id for life in known.values() if may_be_open(life) for part in life.planned().parts}
+
+
 def grouped(
-    drafts: Sequence[Proposal | Refusal], known: Mapping[str, Life], grouping: Mapping[str, str]
-) -> list[Proposal | Refusal | Group]:
-    """The drafts in their order, those that belong together as one group where its first one stood; `grouping` is by repo."""
-    standing = {part.finding.subject: life.planned().id for life in known.values() if may_be_open(life) for part in life.planned().parts}
+    drafts: Sequence[Proposal | Refusal],
+    known: Mapping[str, Life],
+    standing: Mapping[Subject, ProposalId],
+    grouping: Mapping[str, str],
+) -> list[Proposal | Refusal | Group | None]:
+    """The drafts of one cluster in their order, those that belong together as one group where the first of them stood, None where others.
+
+    `grouping` is by repo. Changes of two clusters never come together.
+    """
+    homes = [None if isinstance(draft, Refusal) else _home(draft, known, standing, grouping) for draft in drafts]
     groups: dict[ProposalId, list[Proposal]] = {}
-    order: list[Proposal | Refusal | ProposalId] = []
-    for draft in drafts:
-        home = None if isinstance(draft, Refusal) else _home(draft, known, standing, grouping)
-        if home is None or isinstance(draft, Refusal):
-            order.append(draft)
-            continue
-        if home not in groups:
-            order.append(home)
-        groups.setdefault(home, []).append(draft)
-    return [Group(id=item, parts=tuple(groups[item])) if isinstance(item, str) else item for item in order]
+    for draft, home in zip(drafts, homes, strict=True):
+        if home is not None and not isinstance(draft, Refusal):
+            groups.setdefault(home, []).append(draft)
+    made = {home: Group(id=home, parts=tuple(parts)) for home, parts in groups.items()}
+    return [draft if home is None else made.pop(home, None) for draft, home in zip(drafts, homes, strict=True)]
 
 
 def may_be_open(life: Life) -> bool:

@@ -36,7 +36,9 @@ class Opening:
         """It is done, and this came of it."""
         self.refusals += [answer for answer in answers if isinstance(answer, Refusal)]
         self.opened += [answer for answer in answers if not isinstance(answer, Refusal)]
-        self.done.add(item.id if isinstance(item, Group) else str(item.finding.subject))
+        self.done |= (
+            {item.id, *(str(part.finding.subject) for part in item.parts)} if isinstance(item, Group) else {str(item.finding.subject)}
+        )
         self.is_begun = True
 
     def full_everywhere(self, repos: Collection[str]) -> str:
@@ -58,6 +60,18 @@ class Opening:
             whole = answer.reason if answer.reason.startswith(FULL[0]) else ""
             limit = whole or next((reason for reason in answer.reason.split("; ") if reason.startswith(FULL)), "")
             self.full |= {proposal.place.repo: limit} if limit else {}
+
+    def note_full_of(self, group: Group, answers: Sequence[ProposalId | Refusal]) -> None:
+        """The same of several that come together.
+
+        Each was judged with those before it counted: what stopped the first one holds for all others, what stopped another one only where
+        those before it are open now.
+        """
+        lead = next((refused(part.finding, "not-opened", "") for part in group.parts), None)
+        for answer in answers:
+            is_lead = isinstance(answer, Refusal) and replace(answer, reason="") == lead
+            if group.parts and (is_lead or group.id in answers):
+                self.note_full(group.parts[0], answer)
 
 
 def opening_of(run: str, part: int, ports: Ports) -> Opening:

@@ -1,6 +1,8 @@
 """What wakes a function, and the frame that every use case runs in: once, to the end, or not at all."""
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,6 +49,22 @@ ROUTES = {
 def tick_key(function: str, at: datetime) -> str:
     """The inbox key of a clock tick; the same minute is the same tick."""
     return f"inbox/clock/{function}/{at:%Y-%m-%dT%H:%MZ}"
+
+
+def object_wake(bucket: str, key: str, version: str, tenant: str) -> Wake:
+    """Something landed in a bucket (`s3://acme`): an inbox object wakes by its own key, any other is one ingest of that version."""
+    _, found, inbox = f"/{key}".partition(f"/{tenant}/inbox/")
+    if found:
+        return Wake(key=f"inbox/{inbox}")
+    url = f"{bucket}/{key}"
+    identity = hashlib.sha256(f"{url}#{version}".encode()).hexdigest()
+    return Wake(key=f"inbox/ingest/{identity[:40]}", url=url, body=json.dumps({"url": url, "version": version}).encode())
+
+
+def notice_wake(notice: Mapping[str, object]) -> Wake:
+    """A notice is its own record: the same text is the same inbox item."""
+    body = json.dumps(notice, sort_keys=True).encode()
+    return Wake(key=f"inbox/notice/{hashlib.sha256(body).hexdigest()}", body=body)
 
 
 def function_of(key: str) -> str:

@@ -194,7 +194,7 @@ def _given(verdict: Verdict) -> Sentence | None:
 def _owner(verdict: Verdict) -> str | None:
     """Whose yes must be among them, where that is not said by who may approve at all; None = nobody's in particular."""
     wanted = next((line.wanted for line in verdict.lines if line.rule == "owner-approval"), "")
-    return wanted if wanted and wanted != f"one approval by: {', '.join(sorted(verdict.approvers))}" else None
+    return wanted if wanted and wanted != f"one approval by: {', '.join(verdict.approvers)}" else None
 
 
 def unheld(verdict: Verdict, effect: str) -> list[VerdictLine]:

@@ -4,13 +4,13 @@ Whatever a template prints and we did not write ourselves is made harmless on it
 bundle and never from a repo, so nobody can reword what a reviewer is told.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jinja2 import BaseLoader, DictLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from trimtab.errors import BadInput
+from trimtab.render.sandbox import sandbox
 from trimtab.render.text import LONGEST, inline, prose, shown
 
 
@@ -38,21 +38,6 @@ def _plain(value: object) -> object:
     return value if isinstance(value, Ours | int) else shown(str(value), 400 if isinstance(value, Sentence) else LONGEST)
 
 
-def _environment(loader: BaseLoader, finalize: Callable[[object], object]) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        loader=loader,
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=False,
-        finalize=finalize,
-    )
-    environment.filters.clear()
-    environment.globals.clear()
-    return environment
-
-
 @dataclass(frozen=True, slots=True)
 class Wording:
     """Templates by file name, as `adapters/wording.py` read them."""
@@ -72,6 +57,5 @@ class Wording:
         if name not in self.templates:
             raise BadInput(f"wording/{name}: missing from the bundle; install Trimtab again")
         if kind not in self._environments:
-            finalize = _markdown if kind == "markdown" else _plain
-            self._environments[kind] = _environment(DictLoader(dict(self.templates)), finalize)
+            self._environments[kind] = sandbox(self.templates, _markdown if kind == "markdown" else _plain, is_html=False)
         return self._environments[kind].get_template(name).render(values).strip()

@@ -39,21 +39,20 @@ def summed(every: Iterable[MetricSeries], key: Callable[[Labels], K]) -> dict[K,
 
 def largest(every: Iterable[MetricSeries], key: Callable[[Labels], K]) -> dict[K, ByStep]:
     """Series of one key, the largest of each step."""
-    found: dict[K, ByStep] = defaultdict(dict)
-    for series in every:
-        steps = found[key(series.labels)]
-        for step, value in series.points:
-            steps[step] = max(value, steps.get(step, value))
-    return found
+    return _chosen(every, key, max)
 
 
 def smallest(every: Iterable[MetricSeries], key: Callable[[Labels], K]) -> dict[K, ByStep]:
     """Series of one key, the smallest of each step."""
+    return _chosen(every, key, min)
+
+
+def _chosen(every: Iterable[MetricSeries], key: Callable[[Labels], K], which: Callable[[float, float], float]) -> dict[K, ByStep]:
     found: dict[K, ByStep] = defaultdict(dict)
     for series in every:
         steps = found[key(series.labels)]
         for step, value in series.points:
-            steps[step] = min(value, steps.get(step, value))
+            steps[step] = which(value, steps.get(step, value))
     return found
 
 

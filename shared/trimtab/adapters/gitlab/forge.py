@@ -24,14 +24,9 @@ from trimtab.adapters.gitlab.protocol import (
     RawIssue,
     Status,
     User,
-    check_of_pipeline,
-    check_of_status,
-    comment_of,
-    commit_of,
-    issue_of,
-    pull_request_of,
 )
 from trimtab.adapters.gitlab.repo import Repo, optional, quoted
+from trimtab.adapters.gitlab.values import check_of_pipeline, check_of_status, comment_of, commit_of, issue_of, pull_request_of
 from trimtab.adapters.gitlab.words import disarmed
 from trimtab.adapters.gitlab.writing import Change, commit_files, delete_branch
 from trimtab.adapters.guarded_requests import TIMEOUT, session_for

@@ -5,20 +5,9 @@ from typing import Any
 
 from trimtab.adapters.gitlab.api import Api, Limited, Rejected
 from trimtab.adapters.gitlab.files import read_changed
-from trimtab.adapters.gitlab.protocol import (
-    REGULAR,
-    Car,
-    Comparison,
-    Diff,
-    MergeRequest,
-    Pipeline,
-    RawCommit,
-    Ref,
-    no,
-    refused_by,
-    refused_with,
-)
+from trimtab.adapters.gitlab.protocol import REGULAR, Car, Comparison, Diff, MergeRequest, Pipeline, RawCommit, Ref
 from trimtab.adapters.gitlab.repo import Repo
+from trimtab.adapters.gitlab.values import no, refused_by, refused_with
 from trimtab.errors import NotYet, Refused, Upstream
 from trimtab.records import CommitSha, Merged, MergeRefused, Queued
 

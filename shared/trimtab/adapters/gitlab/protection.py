@@ -105,7 +105,7 @@ def _lets(level: Level, user: User, role: int) -> bool:
 def _requires_review(seen: Seen, here: Sequence[Protection]) -> bool:
     asked = [rule.approvals_required for rule in seen.approval_rules or () if _is_for(rule, seen.branch, here)]
     asked += [seen.settings.approvals_before_merge or 0] if seen.settings else []
-    return any(asked) or (any(rule.code_owner_approval_required for rule in here) and owns(seen.code_owners or "", ""))
+    return any(asked) or (any(rule.code_owner_approval_required for rule in here) and owns_more(seen.code_owners or ""))
 
 
 def _is_for(rule: ApprovalRule, branch: str, here: Sequence[Protection]) -> bool:
@@ -150,22 +150,27 @@ _SECTION = re.compile(r"(?P<optional>\^)?\[[^\]]+\](?:\[\d+\])?(?P<owners>.*)")
 
 
 def owns(text: str, path: str) -> bool:
-    """True where a section that is not optional gives the path an owner; "" asks for any owner at all.
+    """True where a section that is not optional gives the path an owner. In each section the last line that matches decides."""
+    decided = {section: is_owned for section, pattern, is_owned in _lines(text) if _fits(pattern, path)}
+    return any(decided.values())
 
-    In each section the last line that matches decides; a line without owners of its own has the section's.
-    """
-    found, is_optional, default = False, False, False
-    decided = False
+
+def owns_more(text: str) -> bool:
+    """True where anything but `.trimtab/` has an owner: a change of ours may be among it, and is then reviewed on the forge."""
+    return any(is_owned and not pattern.startswith("/.trimtab/") for _, pattern, is_owned in _lines(text))
+
+
+def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
+    """(section, pattern, whether it has an owner) of each line; one without owners of its own has the section's. `!` takes them away."""
+    number, is_optional, default = 0, False, False
     for line in (raw.strip() for raw in text.splitlines()):
         section = _SECTION.fullmatch(line)
         if section is not None:
-            found, decided = found or decided, False
-            is_optional, default = section["optional"] is not None, _has_owner(section["owners"].split())
+            number, is_optional, default = number + 1, section["optional"] is not None, _has_owner(section["owners"].split())
         elif line and not line.startswith("#") and not is_optional:
             pattern, *owners = line.replace(r"\ ", "\0").split()
-            if not path or _fits(pattern.replace("\0", " ").removeprefix("!"), path):
-                decided = not pattern.startswith("!") and (_has_owner(owners) or default)
-    return found or decided
+            is_owned = not pattern.startswith("!") and (_has_owner(owners) or default)
+            yield number, pattern.replace("\0", " ").removeprefix("!"), is_owned
 
 
 def _has_owner(words: Iterable[str]) -> bool:

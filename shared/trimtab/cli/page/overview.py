@@ -8,7 +8,7 @@ from trimtab.attribution.summary import Summary
 from trimtab.cli.story import is_shown, proposal_row, total
 from trimtab.flow.access import OPERATOR, scopes_of
 from trimtab.flow.life import STREAMS, Life, fold
-from trimtab.flow.propose import Analysis, latest_analyses
+from trimtab.flow.runs import Analysis, latest_analyses
 from trimtab.lifecycle import State
 from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports

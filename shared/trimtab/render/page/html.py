@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from jinja2 import DictLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from trimtab.render.sandbox import sandbox
 from trimtab.render.text import shown
 
 LONGEST = 600
@@ -48,19 +48,5 @@ class Page:
     def filled(self, name: str, values: Mapping[str, object]) -> str:
         """One page, whole."""
         if not self._environments:
-            self._environments.append(self._environment())
+            self._environments.append(sandbox(self.templates, _printed, is_html=True))
         return self._environments[0].get_template(name).render(values)
-
-    def _environment(self) -> ImmutableSandboxedEnvironment:
-        environment = ImmutableSandboxedEnvironment(
-            loader=DictLoader(dict(self.templates)),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            finalize=_printed,
-        )
-        # Without `safe` and its like, no template can print foreign text as markup by mistake.
-        environment.filters.clear()
-        environment.globals.clear()
-        return environment
