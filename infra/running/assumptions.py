@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 
+from trimtab.settings import Settings
+
 DAYS = Decimal("30.4")
 """Days of a month."""
 HOURS = Decimal(730)
@@ -22,7 +24,9 @@ class Assumptions:
 
     pods_per_cluster: Decimal = _said("200", "pods of a cluster")
     drops_per_day: Decimal = _said("24", "usage drops of a cluster a day: a collector brings each hour")
-    attributions_per_day: Decimal = _said("24", "times a day that the month under way is attributed: drops that come together are one")
+    attributions_per_day: Decimal = _said(
+        str(24 // Settings().attribute_hours), "times a day that the clock asks for the month under way (`attribute_hours` of the settings)"
+    )
     bills_per_day: Decimal = _said("3", "deliveries of the bill a day; each is attributed too")
     proposals_per_cluster: Decimal = _said("0.5", "pull requests per cluster and month")
     webhooks_per_proposal: Decimal = _said("8", "calls of the forge about one of them")

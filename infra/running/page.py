@@ -26,7 +26,7 @@ PARTS = (
 """Row of the first table → what of a bill it shows."""
 
 LOWER: Mapping[str, str] = {
-    "stored: lake": "attribute less often (`attributions-per-day`): each writes its period anew, and what it replaced stays for a month",
+    "stored: lake": "attribute less often (`attributions-per-day`): each writes its period anew, and what it replaced stays for two weeks",
     "stored: docs": "fewer attributions a day: each publishes the summaries again, and the bucket keeps the old ones for 30 days",
     "time of functions": '`architecture = "arm64"` (a fifth off), fewer attributions a day, drops of more than one hour',
     "processors of functions": "fewer attributions a day, drops of more than one hour",
@@ -270,17 +270,16 @@ from the same measurements.
   to 100 ms on Google Cloud.
 - A cold start is billed as well, as AWS does since August 2025: the time that importing takes without bytecode. On Google Cloud the
   start of the container itself comes on top of that.
-- Each drop of usage is a call that merges it into the lake. The clock asks for the month under way once an hour; each time it is
-  taken that more usage lands meanwhile, so that the message finds newer versions and asks again.
+- Each drop of usage is a call that merges it into the lake. The clock asks for the month under way every few hours; each time it
+  is taken that more usage lands meanwhile, so that the message finds newer versions and asks again.
 - A delivery of the bill counts as two attributions: one for reading it.
-- What was replaced in the lake stays for a month, what holds for good, and so do usage drops and the ledger; raw requests stay for 90
-  days, their marks for 120, old documents for 30.
+- What was replaced in the lake stays for a week, and for another one as an old version in the bucket; what holds stays for good, and so
+  do usage drops, the lake's commits and the ledger; raw requests stay for 90 days, their marks for 120, old documents for 30.
 - X-Ray is taken to record every call. Messages of `propose` come five at a time, on Google Cloud too: there each is a call of its own, of
   a fifth of the work.
 - Not counted: data that leaves the cloud (short answers to webhooks, calls to forges and the chat); what clusters pay for pushing usage;
   and what is not made by default: Spark, a load balancer, a key of your own, copying the bill out of BigQuery.
-- Clusters push their usage, and `collect` in the cloud has none to ask. Where Palette is set up and a cluster has no metrics endpoint,
-  `collect` reads it from Palette each hour as well, and what it leaves is one more drop; that is not in these figures.
+- Clusters push their usage, so `collect` in the cloud asks Palette for their names alone.
 {clouds}
 ## What was measured
 

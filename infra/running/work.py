@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from infra.running.assumptions import DAYS, Assumptions
+from trimtab.flow.landed import REPLACED_KEPT
 
 MEASURED = Path(__file__).parent / "measured.json"
 TREES = Path(__file__).parents[1] / "terraform"
 HALF_A_MONTH = Decimal(15)
 """Days that a month under way has on average."""
-KEPT = {"inbox": Decimal(3), "done": Decimal(4), "docs": Decimal(1), "lake": Decimal(1)}
+OLD_VERSIONS = Decimal(7)
+"""Days that a bucket keeps what was removed from the lake; `old_versions` in both Terraform trees."""
+KEPT = {"inbox": Decimal(3), "done": Decimal(4), "docs": Decimal(1), "lake": (REPLACED_KEPT.days + OLD_VERSIONS) / DAYS}
 """Folder → months that what is put there stays; everything else stays for good. Of the lake it is what was replaced; see `lasting`."""
 
 

@@ -216,6 +216,8 @@ class Settings(_Strict):
     """Read `.trimtab/`'s files from this folder instead of a repo: for attribution on a laptop, never for a change."""
     is_demo: bool = False
     """Made by `trimtab demo`: its secrets are refused everywhere but on its own disk."""
+    attribute_hours: Annotated[int, Field(ge=1, le=24)] = 6
+    """How often the clock asks for periods whose bill, usage or rules changed; a bill that arrives has its period attributed at once."""
     memory_mb: int = 512
     """What DuckDB may use."""
     meters_namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$")] | None = None

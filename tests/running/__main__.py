@@ -19,7 +19,7 @@ from typing import Any
 from infra.running.work import MEASURED, table
 from tests.bench.month import PODS_PER_NODE
 from tests.running.demo import morning
-from tests.running.drops import NODES, attribution_events, idle_events
+from tests.running.drops import NODES, attribution_events
 from tests.running.estates import DROP, events_over
 from tests.running.resources import aws_resources, google_resources
 from tests.running.world import Work
@@ -95,7 +95,6 @@ def measure(sizes: Sequence[int], folder: Path) -> dict[str, dict[str, Summary]]
         for event, works in attribution_events(folder / f"attribution-{nodes}", nodes).items():
             found.setdefault(f"ingest {event}", {})[str(nodes * PODS_PER_NODE)] = summary(works)
     found["ingest again"] = {"0": next(iter(found["ingest again"].values()))}
-    found |= {event: {"0": summary(works)} for event, works in idle_events(folder / "idle").items()}
     called = morning(folder / "morning")
     return found | {event: {"0": summary(called[event])} for event in BY_DEMO}
 

@@ -12,18 +12,22 @@ from tests.bench import month
 from tests.bench.scale_estate import NOW, Number
 from tests.judgement import files
 from tests.running.front import TENANT
-from tests.running.world import Cloud, Work, cloud_of, messages, tick
+from tests.running.world import Cloud, Work, cloud_of, messages
 from trimtab.adapters.localforge import init_bare
+from trimtab.adapters.store.delta_log import CHECKPOINT_EVERY
 from trimtab.demo.estate.usage import COLUMNS
 from trimtab.flow.landed import ALLOCATE
 from trimtab.settings import Repository, Settings
+from trimtab.sources.usage import folder_of
 from trimtab.tables import USAGE, Column
 
 MIDNIGHT = NOW.replace(hour=0)
+OTHERS = 9000
+"""Clusters that nobody has."""
 HOURS = 12
 """The drop that counts is the one of noon: half of a day lies in the lake when it comes."""
 AT = datetime(2026, 7, 3, 8, tzinfo=UTC)
-NODES = (12, 48)
+NODES = (12, 48, 667)
 DAYS = 15
 """Half a month: what a month under way has on average."""
 
@@ -32,13 +36,27 @@ DAYS = 15
 def drop_events(cloud: Cloud, pods: int, cluster: int) -> list[Work]:
     """What the drop of noon takes, of a cluster with so many pods."""
     left = [_left(cloud, Number(cluster), pods, MIDNIGHT + timedelta(hours=hour)) for hour in range(HOURS)]
-    work = cloud.invoke("ingest", MIDNIGHT + timedelta(hours=HOURS), [messages([key]) for key, _ in left])[-1]
-    return [{**work, "stored": work["stored"] | {"usage": left[-1][1]}}]
+    # Others come, until one in a hundred has made a checkpoint.
+    left += [_left(cloud, Number(OTHERS + cluster), 1, MIDNIGHT - timedelta(hours=hour)) for hour in range(CHECKPOINT_EVERY["usage"])]
+    works = cloud.invoke("ingest", MIDNIGHT + timedelta(hours=HOURS), [messages([key]) for key, _ in left])
+    usual, others = works[HOURS - 1], works[HOURS:]
+    (rare,) = [work for work in others if work["requests"].get("list", 0)]
+    whole = {**usual, "stored": usual["stored"] | {"usage": left[HOURS - 1][1]}}
+    return [whole] * (len(others) - 1) + [_with_checkpoint(whole, others[0], rare)]
+
+
+def _with_checkpoint(whole: Work, small: Work, rare: Work) -> Work:
+    """A drop and what the small one that made a checkpoint took more than another small one."""
+
+    def more(of: str) -> dict[str, float]:
+        return {name: whole[of].get(name, 0) + rare[of].get(name, 0) - small[of].get(name, 0) for name in {*whole[of], *rare[of]}}
+
+    return {**whole, "cpu": whole["cpu"] + max(0, rare["cpu"] - small["cpu"]), "requests": more("requests"), "stored": more("stored")}
 
 
 def _left(cloud: Cloud, number: Number, pods: int, hour: datetime) -> tuple[str, int]:
     """A drop as `trimtab collect` leaves it, Parquet, then its marker; the marker's key, and the bytes of both."""
-    folder = f"usage/{number.name}/{hour:%Y-%m-%dT%H}-1h-{hashlib.sha256(number.name.encode()).hexdigest()[:16]}"
+    folder = f"usage/{folder_of(number.name, number.uid)}/{hour:%Y-%m-%dT%H}-1h-{hashlib.sha256(number.name.encode()).hexdigest()[:16]}"
     parquet = cloud.folder / "usage.parquet"
     known = {
         "hour": f"TIMESTAMP '{hour:%Y-%m-%d %H:%M:%S}'", "cluster_uid": f"'{number.uid}'", "cluster": f"'{number.name}'", "seconds": "3600",
@@ -65,12 +83,6 @@ def _left(cloud: Cloud, number: Number, pods: int, hour: datetime) -> tuple[str,
 
 def _usage_columns() -> list[Column]:
     return [column for column in USAGE if column.name in COLUMNS]
-
-
-def idle_events(root: Path) -> dict[str, list[Work]]:
-    """The clock's call of `collect` where every cluster pushes: there is none to ask."""
-    with cloud_of(Settings(), root / "cloud") as cloud:
-        return {"collect tick": cloud.invoke("collect", AT, [tick(AT)])}
 
 
 # ── Attribution ──────────────────────────────────────────────────────────────────────────────────────────────────────

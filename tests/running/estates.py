@@ -9,7 +9,7 @@ from tests.bench.scale_world import FUNCTION, estate_of
 from tests.running.drops import drop_events
 from tests.running.world import Cloud, Work, cloud_of, messages, tick
 
-TICKS = ("alert", "learn", "report", "ingest")
+TICKS = ("collect", "alert", "learn", "report", "ingest")
 DROP = "ingest drop of "
 """How the event of a drop begins; the number of pods is its end."""
 PODS = (200, 2000)

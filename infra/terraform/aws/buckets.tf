@@ -42,8 +42,9 @@ module "store" {
   kms_key_arn = local.key_arn
   # docs/ never expires: verdicts in the ledger name what they were made from, in docs/inputs/.
   # What a Spark job leaves below spark/ is scratch.
-  expiry       = { "usage/" = var.drop_days, "${var.tenant}/spark/" = 1 }
-  old_versions = { "" = 30 }
+  expiry = { "usage/" = var.drop_days, "${var.tenant}/spark/" = 1 }
+  # The lake writes no file twice, and tidies by itself: here is only what was removed from it.
+  old_versions = { "" = 30, "${var.tenant}/lake/" = 7 }
   statements = concat(
     [for folder, arn in var.collectors : {
       Sid       = "Collector${replace(title(replace(folder, "/[^A-Za-z0-9]+/", " ")), " ", "")}"

@@ -163,7 +163,7 @@ variable "log_days" {
 }
 
 variable "collectors" {
-  description = "Cluster's folder below usage/ => ARN of the role or user of its collector, which may create objects there and nothing else."
+  description = "Cluster's folder below usage/, <name>-<Palette uid> => ARN of the role or user of its collector, which may create objects there and nothing else."
   type        = map(string)
   default     = {}
 }

@@ -28,6 +28,8 @@ module "store" {
     { "usage/" = var.drop_days, "${var.tenant}/spark/" = 1 },
     { for name in keys(var.billing_exports) : "exports/${name}/" => 14 },
   )
+  # The lake writes no file twice, and tidies by itself: here is only what was removed from it.
+  old_versions = { "${var.tenant}/lake/" = 7 }
   # BigQuery writes over its own files while it exports, and a table's log is written over all day: old versions are enough.
   soft_delete_days = 0
 }

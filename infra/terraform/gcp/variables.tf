@@ -153,7 +153,7 @@ variable "log_days" {
 }
 
 variable "collectors" {
-  description = "Cluster's folder below usage/ => service account (e-mail) of its collector, which may create objects there and nothing else."
+  description = "Cluster's folder below usage/, <name>-<Palette uid> => service account (e-mail) of its collector, which may create objects there and nothing else."
   type        = map(string)
   default     = {}
 }

@@ -16,9 +16,11 @@ from trimtab.attribution.model import day_slug
 from trimtab.errors import BadInput, TooLarge
 from trimtab.flow.allocate import allocate
 from trimtab.flow.budget_asks import ask_for_budgets
+from trimtab.flow.found_drops import BEGINNING
 from trimtab.flow.governance import home_governance
 from trimtab.flow.hand_over import hand_over_delivery, hand_over_period, is_large_delivery, is_large_period
 from trimtab.flow.ingest import ingest_export, ingest_usage
+from trimtab.flow.ingest_usage import COLLECTED
 from trimtab.flow.pull import pull
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports, Superseded
@@ -27,8 +29,12 @@ from trimtab.sources.drops import export_of, is_export_signal, is_usage_signal, 
 from trimtab.tables import TABLES, scan
 
 ALLOCATE = "inbox/ingest/allocate."
-REPLACED_KEPT = timedelta(days=30)
-"""Runs read the version that they began with for hours; a month is for people who look for what went wrong."""
+LOOKED = "pulls/_periods"
+"""The document that remembers when the clock looked last; no export has such a name."""
+AHEAD = timedelta(hours=1)
+"""The clock's looks are counted from eleven at night, so that one of them comes before the forecasts and proposals of the morning."""
+REPLACED_KEPT = timedelta(days=7)
+"""Runs read the version that they began with for hours; a week is for people who look for what went wrong."""
 BESIDE = 2
 """Days."""
 TIDIED_AT = 3
@@ -38,7 +44,7 @@ TIDIED_AT = 3
 def land(wake: Wake, ports: Ports, now: datetime) -> str:
     """A completion signal, or a period to attribute; any other object landing (a data file) asks for nothing."""
     if wake.key.startswith("inbox/clock/"):
-        said = [ask_for_all(ports), f"{pull(ports)} deliveries pulled", *([tidied(ports)] if now.hour == TIDIED_AT else [])]
+        said = [*ask_now_and_then(ports, now), f"{pull(ports)} deliveries pulled", *([tidied(ports)] if now.hour == TIDIED_AT else [])]
         return "; ".join(said)
     with scratch(ports) as folder:
         if wake.key.startswith(ALLOCATE):
@@ -105,6 +111,18 @@ def usage_landed(url: str, ports: Ports, folder: Path) -> str:
 def ask_for(period: str, ports: Ports) -> None:
     """Ask for a period with the versions as they are now; asking twice for the same versions is asking once."""
     ports.inbox.put(f"{ALLOCATE}{period}.{versions(period, ports)}", b"{}")
+
+
+def ask_now_and_then(ports: Ports, now: datetime) -> list[str]:
+    """The first tick of every few hours asks: each attribution writes its period anew, and bills come three times a day."""
+    hours = ports.settings.attribute_hours
+    look = f"{hours}h-{(now + AHEAD - BEGINNING) // timedelta(hours=hours)}"
+    if (ports.documents.find(LOOKED) or {}).get("look") == look:
+        return []
+    said = ask_for_all(ports)
+    # Only after the requests: a crash in between asks again under the same names.
+    ports.documents.publish(LOOKED, {"look": look})
+    return [said]
 
 
 def ask_for_all(ports: Ports) -> str:
@@ -194,20 +212,28 @@ SELECT namespace, NULL, count(*) FILTER (WHERE waits),
 FROM pods GROUP BY namespace ORDER BY namespace
 """
 """What counts against a quota, which may count requests or limits: a pod's greater one, once, whether it waited, ran or moved."""
+NEWEST_COLLECTED = f"SELECT max(hour) FROM usage WHERE {COLLECTED}"
 UNITS = (("CPU cores", 1000), ("GiB", 1 << 30), ("GPUs", 1000))
 """What evidence counts in, and how many of the lake's units one of them is; in the order of NEWEST."""
 
 
 def publish_demand(uid: str, cluster: str, slug: str, ports: Ports) -> None:
-    """demand/<cluster uid>: what running and pending pods ask for in the newest hour, per pool and per namespace, in evidence's units."""
-    days = sorted(part["day"] for part in ports.lake.partitions("usage", {"cluster_slug": slug}))
+    """demand/<cluster uid>: what running and pending pods ask for in the newest hour, per pool and per namespace, in evidence's units.
+
+    Also the newest hour that the cluster's own collector told of: while it is young, `collect` does not ask Palette for the cluster.
+    """
+    version = ports.lake.version("usage")
+    lake = ports.lake if version is None else ports.lake.at("usage", version)
+    days = sorted(part["day"] for part in lake.partitions("usage", {"cluster_slug": slug}))
     if not days:
         return
-    files = ports.lake.files("usage", {"cluster_slug": slug, "day": days[-1]})
+    files = lake.files("usage", {"cluster_slug": slug, "day": days[-1]})
     with ports.engine.session() as session:
         session.run(f"CREATE TEMP VIEW usage AS {scan('usage', files)}")
         rows = session.rows(NEWEST)
         spaces = session.rows(BY_NAMESPACE)
+        collected = next((_utc(hour) for (hour,) in session.rows(NEWEST_COLLECTED) if hour is not None), "")
+    lake.release("usage", {"cluster_slug": slug})
     # A pod that waits and belongs to no pool that we know may belong to any: each pool is asked to have room for it.
     anywhere = next((row for row in rows if row[0] is None), None)
     pools = {str(row[0]): _wanted(row, anywhere) for row in rows if row[0] is not None}
@@ -215,7 +241,8 @@ def publish_demand(uid: str, cluster: str, slug: str, ports: Ports) -> None:
     known = ports.documents.find(f"demand/{uid}")
     if known is None or str(known.get("hour") or "") <= hour:
         namespaces = {str(row[0]): _wanted(row, None) for row in spaces}
-        ports.documents.publish(f"demand/{uid}", {"cluster": cluster, "hour": hour, "pools": pools, "namespaces": namespaces})
+        newest = {"hour": hour, "collected": max(collected, str((known or {}).get("collected") or ""))}
+        ports.documents.publish(f"demand/{uid}", {"cluster": cluster, **newest, "pools": pools, "namespaces": namespaces})
 
 
 def _wanted(row: Sequence[object], anywhere: Sequence[object] | None) -> Json:

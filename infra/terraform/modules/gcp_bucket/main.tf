@@ -43,6 +43,20 @@ resource "google_storage_bucket" "this" {
   }
 
   dynamic "lifecycle_rule" {
+    for_each = var.old_versions
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        days_since_noncurrent_time = lifecycle_rule.value
+        matches_prefix             = [lifecycle_rule.key]
+        with_state                 = "ARCHIVED"
+      }
+    }
+  }
+
+  dynamic "lifecycle_rule" {
     for_each = var.expiry
     content {
       action {

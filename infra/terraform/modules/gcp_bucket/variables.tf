@@ -30,3 +30,9 @@ variable "old_version_days" {
   type        = number
   default     = 30
 }
+
+variable "old_versions" {
+  description = "Key prefix => days, where they are kept for fewer than that."
+  type        = map(number)
+  default     = {}
+}

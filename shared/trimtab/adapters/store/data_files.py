@@ -38,19 +38,19 @@ class NewFile:
     """Delta's per-file statistics: a JSON object."""
 
 
-def write_file(session: DuckDbSession, table: str, partition: Mapping[str, str], parquet: str, root: Path) -> NewFile | None:
-    """The rows of one local Parquet file as a file of this partition below `root`; None = it has no rows."""
+def write_file(session: DuckDbSession, table: str, partition: Mapping[str, str], found: str, root: Path) -> NewFile | None:
+    """The rows of a query as a file of this partition below `root`; None = it has no rows."""
     folder = "/".join(f"{name}={partition[name]}" for name in PARTITIONS[table])
     path = f"{folder}/part-{secrets.token_hex(16)}.parquet"
     local = root / path
     local.parent.mkdir(parents=True, exist_ok=True)
     kept = ", ".join(f'"{column.name}"' for column in kept_columns(table))
-    copy = f"COPY (SELECT {kept} FROM ({rows_of(table, (parquet,))})) TO {text_literal(str(local))} ({KEPT})"
-    _, rows, size, _, found, *_ = session.rows(copy)[0]
+    copy = f"COPY (SELECT {kept} FROM ({found})) TO {text_literal(str(local))} ({KEPT})"
+    _, rows, size, _, facts, *_ = session.rows(copy)[0]
     if not rows:
         local.unlink()
         return None
-    statistics = json.dumps(statistics_of(kept_columns(table), int(str(rows)), found))
+    statistics = json.dumps(statistics_of(kept_columns(table), int(str(rows)), facts))
     modified = local.stat().st_mtime_ns // 1_000_000
     return NewFile(path=path, local=local, partition=dict(partition), size=int(str(size)), modified=modified, statistics=statistics)
 

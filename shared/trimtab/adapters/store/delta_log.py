@@ -1,13 +1,16 @@
 """What a Delta table holds now, from its log: the newest checkpoint and the commits after it.
 
 Readers need only this, so that no function but `ingest` carries deltalake. It knows reader version 1 and writer versions up to 2,
-the ones our tables have, and refuses every other; a contract test holds it equal to deltalake's own file list.
+the ones our tables have, and refuses every other; a contract test holds it equal to deltalake's own file list. Whoever has read a
+table before asks for the commits that came since by their names: two reads where nobody wrote, and no listing.
 """
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -21,8 +24,13 @@ from trimtab.errors import Broken, Gone, Upstream
 from trimtab.tables import OWNERS, text_literal
 
 _COMMIT = re.compile(r"_delta_log/(\d{20})\.json")
-LOOK_BACK = 80
-"""Versions before a wanted one among which its checkpoint is looked for: they are made every 20 versions."""
+CHECKPOINT_EVERY = {"cost": 20, "usage": 100, "allocated": 20}
+"""Table → versions from one checkpoint to the next. Whoever knows nothing of a table fetches every commit after the newest one; but each
+of usage names every day of every cluster, and a hundred clusters commit a hundred times an hour."""
+LOOK_BACK = 400
+"""Versions before a wanted one among which its checkpoint is looked for first."""
+CATCH_UP = 20
+"""Commits that are read one after the other; where there are more, it is quicker to list the log."""
 _CHECKPOINT = re.compile(r"_delta_log/(\d{20})\.checkpoint\.parquet")
 
 
@@ -43,16 +51,30 @@ class Snapshot:
     """A table at one version."""
 
     version: int
-    files: tuple[DataFile, ...]
+    live: Mapping[str, DataFile]
+    """Path → file."""
     by_value: Mapping[tuple[str, str], Sequence[DataFile]]
     """(partition column, value) → its files: of thousands of partitions a reader wants a few."""
+    metadata: Mapping[str, Any]
+    """What the log says of the table itself: its columns, and its settings."""
+    mark: str | None
+    """A hash of the newest commit; None = it was not read, only a checkpoint of it."""
 
     def within(self, partition: Mapping[str, str]) -> Sequence[DataFile]:
-        """The files that have these partition values."""
-        if not partition:
-            return self.files
-        fewest = min((self.by_value.get(item, ()) for item in partition.items()), key=len)
-        return [file for file in fewest if partition.items() <= file.partition.items()]
+        """The files that have these partition values, sorted by path."""
+        some = min((self.by_value.get(item, ()) for item in partition.items()), key=len) if partition else self.live.values()
+        return sorted((file for file in some if partition.items() <= file.partition.items()), key=lambda file: file.path)
+
+    def after(self, commits: Sequence[bytes], table: str, place: str) -> "Snapshot":
+        """The version that the next commits, in their order, make of this one. `place` is the store's, for messages."""
+        if not commits:
+            return self
+        live, metadata = dict(self.live), self.metadata
+        for version, commit in enumerate(commits, start=self.version + 1):
+            metadata = _apply(live, commit, f"{place}/{table} version {version}", OWNERS.get(table, "")) or metadata
+        return Snapshot(
+            version=self.version + len(commits), live=live, by_value=_by_value(live.values()), metadata=metadata, mark=_mark(commits[-1])
+        )
 
 
 def read_snapshot(
@@ -60,11 +82,31 @@ def read_snapshot(
 ) -> Snapshot | None:
     """The newest version of a table, or the one asked for; None = there is no such table. A checkpoint is read by way of `scratch`.
 
-    `known` is given back where it still is the wanted one: a version never changes once it is there.
-    Raises Gone where the log does not reach back to `version` any more.
+    `known` is an earlier answer: given back where it is the wanted version, which never changes once it is there, and gone on from
+    where that takes few reads. Raises Gone where the log does not reach back to `version` any more.
     """
     if known is not None and known.version == version:
         return known
+    return (known and _caught_up(objects, table, known, version)) or _whole(objects, table, scratch, version)
+
+
+def _caught_up(objects: Objects, table: str, known: Snapshot, version: int | None) -> Snapshot | None:
+    """`known` and the commits after it; None = they are too many, or this is not the log that it was read from: a table was restored."""
+    newest = objects.read(commit_key(table, known.version))
+    if newest is None or _mark(newest) != known.mark:
+        return None
+    commits: list[bytes] = []
+    while version is None or known.version + len(commits) < version:
+        commit = objects.read(commit_key(table, known.version + len(commits) + 1))
+        if commit is None or len(commits) == CATCH_UP:
+            break
+        commits.append(commit)
+    is_whole = len(commits) < CATCH_UP if version is None else known.version + len(commits) == version
+    return known.after(commits, table, objects.place) if is_whole else None
+
+
+def _whole(objects: Objects, table: str, scratch: Path, version: int | None) -> Snapshot | None:
+    """From the newest checkpoint that is old enough."""
     names = _newest_names(objects, table, version)
     base = max((number for name in names if (number := _number(_CHECKPOINT, name)) is not None and _is_until(number, version)), default=-1)
     commits = sorted(
@@ -74,15 +116,27 @@ def read_snapshot(
         raise Gone(f"{objects.place}/{table}: version {version} is not in its log any more")
     if base < 0 and not commits:
         return None
-    if known is not None and known.version == (commits[-1] if commits else base):
-        return known
     if commits != list(range(base + 1, base + 1 + len(commits))):
         raise Broken(f"{objects.place}/{table}: its log has a gap after version {base}: found {commits[:3]}; restore the missing commit")
-    live = {file.path: file for file in _checkpoint(objects, table, base, scratch)} if base >= 0 else {}
-    for number in commits:
-        _apply(live, _actions(objects, table, number), f"{objects.place}/{table} version {number}", OWNERS.get(table, ""))
-    files = tuple(live[path] for path in sorted(live))
-    return Snapshot(version=commits[-1] if commits else base, files=files, by_value=_by_value(files))
+    begun = _checkpoint(objects, table, base, scratch) if base >= 0 else _NOTHING
+    return begun.after(_commits(objects, table, commits), table, objects.place) if commits else _marked(objects, table, begun)
+
+
+def _marked(objects: Objects, table: str, checkpoint: Snapshot) -> Snapshot:
+    newest = objects.read(commit_key(table, checkpoint.version))
+    return replace(checkpoint, mark=_mark(newest) if newest else None)
+
+
+def commit_key(table: str, version: int) -> str:
+    """Where a version's commit lies."""
+    return f"{table}/_delta_log/{version:020}.json"
+
+
+def _mark(commit: bytes) -> str:
+    return hashlib.sha256(commit).hexdigest()
+
+
+_NOTHING = Snapshot(version=-1, live={}, by_value={}, metadata={}, mark=None)
 
 
 def _by_value(files: Iterable[DataFile]) -> dict[tuple[str, str], list[DataFile]]:
@@ -128,17 +182,23 @@ def _number(pattern: re.Pattern[str], name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _actions(objects: Objects, table: str, number: int) -> Iterator[dict[str, Any]]:
-    body = objects.read(f"{table}/_delta_log/{number:020}.json")
-    if body is None:
-        raise Upstream(f"{objects.place}/{table}: version {number} went away while it was read; try again")
-    return (json.loads(line) for line in body.splitlines() if line.strip())
+def _commits(objects: Objects, table: str, numbers: Sequence[int]) -> list[bytes]:
+    found = []
+    for number, (_, body) in zip(numbers, objects.read_all(commit_key(table, number) for number in numbers), strict=True):
+        if body is None:
+            raise Upstream(f"{objects.place}/{table}: version {number} went away while it was read; try again")
+        found.append(body)
+    return found
 
 
-def _apply(live: dict[str, DataFile], actions: Iterable[dict[str, Any]], place: str, owner: str) -> None:
-    for action in actions:
+def _apply(live: dict[str, DataFile], commit: bytes, place: str, owner: str) -> Mapping[str, Any] | None:
+    """Change `live` as a commit says; the table's new description, where it brings one."""
+    metadata: Mapping[str, Any] | None = None
+    for action in (json.loads(line) for line in commit.splitlines() if line.strip()):
         if "protocol" in action:
             _check_protocol(action["protocol"]["minReaderVersion"], action["protocol"]["minWriterVersion"], place)
+        elif "metaData" in action:
+            metadata = action["metaData"]
         elif "add" in action:
             add = action["add"]
             statistics = json.loads(add.get("stats") or "{}") if owner else {}
@@ -147,6 +207,7 @@ def _apply(live: dict[str, DataFile], actions: Iterable[dict[str, Any]], place: 
             live[file.path] = file
         elif "remove" in action:
             live.pop(unquote(action["remove"]["path"]), None)
+    return metadata
 
 
 def _check_protocol(reader: int, writer: int, place: str) -> None:
@@ -158,7 +219,16 @@ def _data_file(path: str, partition: Mapping[str, str], size: int, lowest: str |
     return DataFile(path=unquote(path), partition=dict(partition), size=size, owner=lowest if lowest == highest else None)
 
 
-def _checkpoint(objects: Objects, table: str, number: int, scratch: Path) -> list[DataFile]:
+def old_checkpoints(there: Mapping[str, datetime], before: datetime) -> list[str]:
+    """Of a table's objects and when they were put: the checkpoints that no version since `before` is read from.
+
+    The log goes on without them. The newest one from before then stays: it is where the oldest of those versions begins.
+    """
+    found = sorted(path for path in there if _CHECKPOINT.search(path))
+    return [path for path in found if there[path] < before][:-1]
+
+
+def _checkpoint(objects: Objects, table: str, number: int, scratch: Path) -> Snapshot:
     key = f"{table}/_delta_log/{number:020}.checkpoint.parquet"
     body = objects.read(key)
     if body is None:
@@ -176,7 +246,10 @@ def _checkpoint(objects: Objects, table: str, number: int, scratch: Path) -> lis
         rows = connection.execute(
             f'SELECT "add".path, "add".partitionValues, "add".size{bounds} {source} WHERE "add" IS NOT NULL'
         ).fetchall()
-        return [_data_file(*row) for row in rows]
+        live = {file.path: file for file in (_data_file(*row) for row in rows)}
+        described = connection.execute(f"SELECT to_json(metaData) {source} WHERE metaData IS NOT NULL").fetchall()
+        metadata = json.loads(described[0][0]) if described else {}
+        return Snapshot(version=number, live=live, by_value=_by_value(live.values()), metadata=metadata, mark=None)
     finally:
         connection.close()
         local.unlink()

@@ -1,9 +1,9 @@
 """The lake: Delta tables on object storage, a partition replaced as a whole or not at all.
 
-deltalake is imported by the two writing methods only; reading goes through `delta_log`. Whoever wants to know what a commit was
-made from reads `about` in its metadata. Data files lie in the store before the commit that names them, under random names: a run that
-dies in between changes nothing, and leaves files that `tidy` removes weeks later: not at once, because a commit that seems to have
-failed may have arrived.
+deltalake is imported by the methods that need it only; reading goes through `delta_log`, and what merges, as usage does every hour of
+every cluster, is committed by `delta_commit`. Whoever wants to know what a commit was made from reads `about` in its metadata. Data files
+lie in the store before the commit that names them, under random names: a run that dies in between changes nothing, and leaves files that
+`tidy` removes a week later: not at once, because a commit that seems to have failed may have arrived.
 """
 
 import hashlib
@@ -21,7 +21,8 @@ from obstore.exceptions import BaseError
 
 from trimtab.adapters.duckdb import DuckDbSession, connect
 from trimtab.adapters.store.data_files import NewFile, check_rows, check_whole, for_delta, predicate, rows_of, write_file
-from trimtab.adapters.store.delta_log import DataFile, Snapshot, read_snapshot
+from trimtab.adapters.store.delta_commit import replace_partitions
+from trimtab.adapters.store.delta_log import CHECKPOINT_EVERY, DataFile, Snapshot, old_checkpoints, read_snapshot
 from trimtab.adapters.store.objects import Objects, open_objects
 from trimtab.errors import Broken, Gone, Upstream
 from trimtab.locations import local_path
@@ -36,15 +37,11 @@ CONFIGURATION = {
     # The default of 30 days is cleaned at checkpoints, and with it what last year's numbers were made from.
     "delta.logRetentionDuration": "interval 400 days",
     # Of files that were replaced: their names stand in every checkpoint until then, and a day replaces thousands.
-    "delta.deletedFileRetentionDuration": "interval 30 days",
-    # Readers fetch every commit after the newest checkpoint.
-    "delta.checkpointInterval": "20",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
 }
 ATTEMPTS = 40
 """Delta takes two partitions that are replaced at once for a conflict; each time at least one of the writers is through."""
 MEMORY_MB = 400
-FILE_BYTES = 32 << 20
-"""Together with MEMORY_MB this keeps an amending process under 1 GB; the writer's own default adds that much alone."""
 REMOVED_AT_ONCE = 1000
 UPLOADS = 4
 """Parts of one file under way at once: what an upload holds in memory is that times 5 MiB."""
@@ -63,6 +60,7 @@ class DeltaLake:
     pinned: Mapping[str, int] = field(default_factory=dict)
     """Tables that are read as they were at a version."""
     _known: dict[str, Snapshot] = field(default_factory=dict, compare=False, repr=False)
+    _opened: dict[str, Objects] = field(default_factory=dict, compare=False, repr=False)
 
     def replace(
         self, table: str, partition: Mapping[str, str], parquet: Sequence[str], *, application: str, submitted_at: datetime, about: Json
@@ -95,18 +93,26 @@ class DeltaLake:
         self, table: str, partitions: Sequence[Mapping[str, str]], parquet: Sequence[str], *, since: int | None, about: Json
     ) -> int | None:
         """Replace these partitions together by rows made from what version `since` held; None = one of them changed after it."""
-        from deltalake import CommitProperties
-        from deltalake.exceptions import CommitFailedError
-
-        loaded = self._load(table, 0 if since is None else since)
-        try:
-            return self._overwrite(loaded, table, partitions, parquet, CommitProperties(custom_metadata=_metadata(about)))
-        except CommitFailedError:
+        # Names first: nothing is made or read for a partition that cannot be.
+        predicate(table, partitions)
+        for partition in partitions:
+            check_whole(table, partition)
+        base = self._made_from(table, since)
+        made = self._write_parts(table, partitions, parquet)
+        at = max(Path(path).stat().st_mtime_ns for path in parquet) // 1_000_000
+        done = replace_partitions(self._objects(), table, base, partitions, made, about, at)
+        if done is None:
             return None
+        self._known[table] = done
+        # A run that dies here leaves the table without this checkpoint, and readers begin at the one before it.
+        if done.version % CHECKPOINT_EVERY[table] == 0:
+            with _said(f"{self.url}/{table}"):
+                self._load(table, done.version).create_checkpoint()
+        return done.version
 
     def at(self, table: str, version: int) -> "DeltaLake":
         """The lake as it was when that table had that version; reading it raises Gone where its log or its files are gone."""
-        return replace(self, pinned={**self.pinned, table: version}, _known={})
+        return replace(self, pinned={**self.pinned, table: version}, _known=dict(self._known))
 
     def version(self, table: str) -> int | None:
         """Current version; None = no such table yet."""
@@ -143,13 +149,18 @@ class DeltaLake:
         objects = self._objects()
         with _said(f"{self.url}/{table}"):
             hours = kept // timedelta(hours=1)
-            named = self._load(table).vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False, full=True)
+            loaded = self._load(table)
+            named = loaded.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False, full=True)
+            # With each commit the library would list the whole log for this.
+            loaded.cleanup_metadata()
             # The log goes on naming what was removed until it forgets that it was ever there.
             folder = f"{objects.folder}{table}/"
-            there = {meta["path"] for page in obstore.list(objects.store, folder, chunk_size=1000) for meta in page}
-            paths = sorted(there & {f"{folder}{path}" for path in named if path.endswith(".parquet")})
-            for start in range(0, len(paths), REMOVED_AT_ONCE):
-                obstore.delete(objects.store, paths[start : start + REMOVED_AT_ONCE])
+            pages = obstore.list(objects.store, folder, chunk_size=1000)
+            there = {meta["path"]: meta["last_modified"] for page in pages for meta in page if meta["path"].endswith(".parquet")}
+            paths = sorted(there.keys() & {f"{folder}{path}" for path in named})
+            log = old_checkpoints(there, max(there.values(), default=_EPOCH) - kept)
+            for start in range(0, len(paths) + len(log), REMOVED_AT_ONCE):
+                obstore.delete(objects.store, [*paths, *log][start : start + REMOVED_AT_ONCE])
         return len(paths)
 
     def owner(self, table: str, partition: Mapping[str, str]) -> str | None:
@@ -164,11 +175,27 @@ class DeltaLake:
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def _objects(self) -> Objects:
-        return open_objects(self.url, options=self.options)
+        """One client for all requests: each of its own would shake hands anew."""
+        if self.url not in self._opened:
+            self._opened[self.url] = open_objects(self.url, options=self.options)
+        return self._opened[self.url]
+
+    def _made_from(self, table: str, since: int | None) -> Snapshot:
+        """What the table held at a version; None = it was not there: then it is made."""
+        if since is None:
+            self._load(table)
+        version = since or 0
+        found = read_snapshot(self._objects(), table, self._scratch(), self._known.get(table), version)
+        if found is None:
+            raise Upstream(f"{self.url}/{table}: version {version} went away while its rows were merged; try again")
+        return found
+
+    def _scratch(self) -> Path:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        return self.scratch
 
     def _snapshot(self, table: str) -> Snapshot | None:
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        snapshot = read_snapshot(self._objects(), table, self.scratch, self._known.get(table), self.pinned.get(table))
+        snapshot = read_snapshot(self._objects(), table, self._scratch(), self._known.get(table), self.pinned.get(table))
         if snapshot is not None:
             self._known[table] = snapshot
         return snapshot
@@ -235,7 +262,7 @@ class DeltaLake:
                 schema=self._schema(table),
                 mode="error",
                 partition_by=list(PARTITIONS[table]),
-                configuration=CONFIGURATION,
+                configuration={**CONFIGURATION, "delta.checkpointInterval": str(CHECKPOINT_EVERY[table])},
                 storage_options=self._storage(),
             )
 
@@ -249,14 +276,31 @@ class DeltaLake:
 
     def _write_files(self, table: str, partition: Mapping[str, str], parquet: Sequence[str]) -> tuple[NewFile, ...]:
         """One data file for each input that has rows, in the store but in no commit yet."""
-        is_local = self.url.startswith("file://")
-        root = local_path(self.url) / table if is_local else self.scratch / "lake" / table
+        root = self._root(table)
         with self._session((*parquet, str(root / "_"))) as session:
             check_rows(session, rows_of(table, parquet), predicate(table, (partition,)), table)
-            made = tuple(file for path in parquet if (file := write_file(session, table, partition, path, root)) is not None)
-        for file in () if is_local else made:
-            self._upload(f"{table}/{file.path}", file.local)
+            queries = [rows_of(table, (path,)) for path in parquet]
+            made = tuple(file for query in queries if (file := write_file(session, table, partition, query, root)) is not None)
+        self._upload_all(table, made)
         return made
+
+    def _write_parts(self, table: str, partitions: Sequence[Mapping[str, str]], parquet: Sequence[str]) -> list[NewFile]:
+        """One data file for each partition that has rows, in the store but in no commit yet."""
+        root, rows = self._root(table), rows_of(table, parquet)
+        with self._session((*parquet, str(root / "_"))) as session:
+            check_rows(session, rows, predicate(table, partitions), table)
+            queries = [(partition, f"SELECT * FROM ({rows}) WHERE {predicate(table, (partition,))}") for partition in partitions]
+            made = [file for partition, query in queries if (file := write_file(session, table, partition, query, root)) is not None]
+        self._upload_all(table, made)
+        return made
+
+    def _root(self, table: str) -> Path:
+        """Below what a table's files are written: where they are to lie, or where a reader's copies of them do."""
+        return local_path(self.url) / table if self.url.startswith("file://") else self.scratch / "lake" / table
+
+    def _upload_all(self, table: str, made: Sequence[NewFile]) -> None:
+        for file in () if self.url.startswith("file://") else made:
+            self._upload(f"{table}/{file.path}", file.local)
 
     def _upload(self, key: str, local: Path) -> None:
         """What was uploaded stays in scratch: it is what a reader would fetch."""
@@ -270,6 +314,7 @@ class DeltaLake:
         self, loaded: "DeltaTable", table: str, partition: Mapping[str, str], made: Sequence[NewFile], commit: "CommitProperties"
     ) -> int:
         """One log entry: these files are the partition now, and what it had before is not."""
+        from deltalake import PostCommitHookProperties
         from deltalake.transaction import AddAction
 
         adds = [AddAction(file.path, file.size, file.partition, file.modified, True, file.statistics) for file in made]
@@ -281,6 +326,7 @@ class DeltaLake:
                 list(PARTITIONS[table]),
                 [(name, "=", partition[name]) for name in PARTITIONS[table]],
                 commit_properties=commit,
+                post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
             )
             loaded.update_incremental()
         return int(loaded.version())
@@ -295,28 +341,6 @@ class DeltaLake:
         if foreign:
             raise Broken(f"{self.url}/{table}: column {foreign[0]} is unknown here, or of another type: a newer version made it; update")
         return theirs if len(theirs.fields) == len(types) else ours
-
-    def _overwrite(
-        self, loaded: "DeltaTable", table: str, partitions: Sequence[Mapping[str, str]], parquet: Sequence[str], commit: "CommitProperties"
-    ) -> int:
-        from deltalake import write_deltalake
-
-        where = predicate(table, partitions)
-        self._grown_schema(loaded, table)
-        with self._session(parquet) as session:
-            rows = rows_of(table, parquet)
-            check_rows(session, rows, where, table)
-            with _said(f"{self.url}/{table}"):
-                write_deltalake(
-                    loaded,
-                    session.connection.sql(rows),
-                    mode="overwrite",
-                    predicate=where,
-                    schema_mode="merge",
-                    target_file_size=FILE_BYTES,
-                    commit_properties=commit,
-                )
-        return int(loaded.version())
 
     @contextmanager
     def _session(self, parquet: Sequence[str]) -> Iterator[DuckDbSession]:
