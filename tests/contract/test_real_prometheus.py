@@ -31,6 +31,7 @@ from trimtab.flow.collect import Collected, CollectPorts, collect
 from trimtab.flow.collect_buffer import Buffer
 from trimtab.records import ClusterUid
 from trimtab.sources.prometheus import Target
+from trimtab.sources.usage import folder_of
 
 ROOT = Path(__file__).parents[2]
 HOURS = 3
@@ -254,7 +255,7 @@ def test_a_collector_in_the_cluster_needs_no_more_than_to_create(prometheus_url:
     assert (down.kept, down.drops) == (delivered.delivered, again.drops)
     assert (delivered.kept, again.kept, again.delivered) == ((), (), ())
     assert sorted(path.rsplit("/", 1)[1] for path in bucket.kept) == ["_complete.json", "usage.parquet"]
-    assert all(path.startswith("/usage-drops/trimtab/usage/prod/") for path in bucket.kept)
+    assert all(path.startswith(f"/usage-drops/trimtab/usage/{folder_of(TARGET.cluster, TARGET.cluster_uid)}/") for path in bucket.kept)
 
 
 def test_a_command_whose_store_is_down_keeps_its_drops_and_says_so(prometheus_url: str, start: datetime, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_what_is_decided_by_name_elsewhere_says_how(command: tuple[str, ...], in
 
 def test_usage_with_missing_hours_is_refused_unless_it_is_said(store: Path, tmp_path: Path) -> None:
     """A gap is unknown, never idle; whoever loads a file by hand is told before it counts."""
-    drop = tmp_path / "usage" / "example" / "2026-08-01"
+    drop = tmp_path / "usage" / "example-c1" / "2026-08-01"
     drop.mkdir(parents=True)
     columns = ", ".join(
         f"{VALUES.get(column.name, 'NULL')}::{column.sql_type} AS {column.name}" for column in USAGE if column.name not in FILLED

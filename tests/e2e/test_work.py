@@ -58,7 +58,7 @@ def leave_drop(root: Path, name: str, pods: int) -> Path:
     folder = root / "usage" / name / f"{HOUR:%Y-%m-%dT%H}-1h-{sha256(name.encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True)
     known = {
-        "hour": f"TIMESTAMP '{HOUR:%Y-%m-%d %H:%M:%S}'", "cluster_uid": f"'uid-{name}'", "cluster": f"'{name}'", "node": "'n' || (i // 50)",
+        "hour": f"TIMESTAMP '{HOUR:%Y-%m-%d %H:%M:%S}'", "cluster_uid": f"'{name}'", "cluster": f"'{name}'", "node": "'n' || (i // 50)",
         "pod": "'pod-' || i", "namespace": "'shop'", "workload": "'web'", "workload_kind": "'Deployment'", "seconds": "3600",
         "cpu_request": "500", "memory_request": "1073741824",
     }  # fmt: skip
@@ -67,7 +67,7 @@ def leave_drop(root: Path, name: str, pods: int) -> Path:
         session.execute(f"COPY (SELECT {columns} FROM range({pods}) AS t(i)) TO '{folder / 'usage.parquet'}' (FORMAT parquet)")
     times = {"from": HOUR, "to": HOUR + timedelta(hours=1), "collected_at": HOUR + timedelta(hours=1, minutes=5)}
     said = {which: f"{at:%Y-%m-%dT%H:%M:%SZ}" for which, at in times.items()}
-    (folder / "_complete.json").write_text(json.dumps({"cluster_uid": f"uid-{name}", "cluster": name, "files": ["usage.parquet"]} | said))
+    (folder / "_complete.json").write_text(json.dumps({"cluster_uid": name, "cluster": name, "files": ["usage.parquet"]} | said))
     return folder / "_complete.json"
 
 

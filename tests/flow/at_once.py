@@ -74,7 +74,7 @@ def drop(root: Path, slug: str, hours: tuple[int, int] = (0, 24)) -> str:
     folder = root / "usage" / slug / f"from-{hours[0]}"
     folder.mkdir(parents=True)
     known = {
-        "hour": f"TIMESTAMP '{DAY:%Y-%m-%d}' + INTERVAL 1 HOUR * h", "cluster_uid": f"'u-{slug}'", "cluster": f"'{slug}'", "pool": "'p'",
+        "hour": f"TIMESTAMP '{DAY:%Y-%m-%d}' + INTERVAL 1 HOUR * h", "cluster_uid": f"'{slug}'", "cluster": f"'{slug}'", "pool": "'p'",
         "node": "'n1'", "labels": "'{}'", "seconds": "3600", "cpu_capacity": "4000", "memory_capacity": str(8 << 30), "gpu_capacity": "0",
         "pending": "false",
     }  # fmt: skip
@@ -83,7 +83,7 @@ def drop(root: Path, slug: str, hours: tuple[int, int] = (0, 24)) -> str:
         file = text_literal(str(folder / "a.parquet"))
         connection.execute(f"COPY (SELECT {columns} FROM range({hours[0]}, {hours[1]}) t(h)) TO {file} (FORMAT parquet)")
     start, end = (f"{DAY + timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ}" for hour in hours)
-    marker = {"cluster_uid": f"u-{slug}", "cluster": slug, "from": start, "to": end, "files": ["a.parquet"]}
+    marker = {"cluster_uid": slug, "cluster": slug, "from": start, "to": end, "files": ["a.parquet"]}
     (folder / "_complete.json").write_text(json.dumps(marker))
     return f"file://{folder}/_complete.json"
 

@@ -17,12 +17,11 @@ from trimtab.demo.estate.model import LAST_DAY
 from trimtab.demo.estate.usage import prometheus_samples
 from trimtab.errors import BadInput
 from trimtab.flow.collect import CollectPorts, collect, window
-from trimtab.flow.usage_drop import slug_of
 from trimtab.ports import Metrics
 from trimtab.records import ClusterUid, MetricSeries
 from trimtab.sources.prometheus import Target
 from trimtab.sources.promql import QUERIES, promql
-from trimtab.sources.usage import parse_marker
+from trimtab.sources.usage import parse_marker, slug_of
 
 NOW = datetime(2026, 8, 3, 9, 5, tzinfo=UTC)
 HOUR = datetime(2026, 8, 2, 10, tzinfo=UTC)
@@ -78,7 +77,7 @@ def test_a_drop_holds_the_rows_and_a_marker_that_ingest_takes(tmp_path: Path) ->
     (url,) = run(estate_ports(tmp_path, Counting()))
 
     drop = parse_marker(StoreBuckets().read(url), url)
-    assert (drop.cluster_uid, drop.slug, drop.collected_at) == (ESTATE.cluster.uid, "prod-ml", NOW)
+    assert (drop.cluster_uid, drop.slug, drop.collected_at) == (ESTATE.cluster.uid, f"prod-ml-{ESTATE.cluster.uid}", NOW)
     assert (drop.start, drop.end) == (LAST_DAY, LAST_DAY + timedelta(hours=2))
     wanted = prometheus_samples(ESTATE.cluster.uid, LAST_DAY, LAST_DAY + timedelta(hours=2))
     names = ", ".join(f'"{name}"' for name in ("hour", "pool", "node", "namespace", "pod", "seconds", "cpu_request", "gpu_request"))

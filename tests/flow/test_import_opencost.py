@@ -169,9 +169,17 @@ def test_two_names_of_one_folder_are_two_clusters(ports: Ports) -> None:
     with pytest.raises(BadInput, match="clusters 'Prod EU' and 'prod-eu': both would be in the folder prod-eu"):
         load(ports, answer(allocation(properties={"cluster": "Prod EU"}), allocation(pod="b", properties={"cluster": "prod-eu"})))
 
-    load(ports, answer(allocation(properties={"cluster": "prod-eu"})), uids={"prod-eu": "uid-1"})
-    with pytest.raises(BadInput, match="already has 2026-07-01T10:00Z of cluster uid-1; give each cluster its own folder"):
-        load(ports, answer(allocation(properties={"cluster": "Prod EU"})))
+    (first,) = load(ports, answer(allocation(properties={"cluster": "prod-eu"})), uids={"prod-eu": "uid-1"})
+    (second,) = load(ports, answer(allocation(properties={"cluster": "Prod EU"})))
+    assert [(each.cluster_slug, each.cluster_uid) for each in (first, second)] == [("prod-eu-uid-1", "uid-1"), ("prod-eu", "Prod EU")]
+
+
+def test_a_name_that_two_clusters_have_is_asked_about(ports: Ports) -> None:
+    for uid in ("uid-1", "uid-2"):
+        load(ports, answer(allocation(properties={"cluster": "prod"})), uids={"prod": uid})
+
+    with pytest.raises(BadInput, match="cluster 'prod': the lake has it as uid-1 and as uid-2; say which one is meant: --cluster prod=UID"):
+        load(ports, answer(allocation(properties={"cluster": "prod"})))
 
 
 # ── Comparing ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -88,7 +88,7 @@ class Collector:
         *rows: Values,
         hours: tuple[int, int] = (0, 3),
         collected: int | None = None,
-        slug: str = "prod",
+        slug: str = "prod-u1",
         without: tuple[str, ...] = (),
         **marker: object,
     ) -> str:
@@ -136,8 +136,8 @@ def test_a_drop_becomes_rows_of_its_cluster_and_days(collector: Collector) -> No
     assert (loaded.rows, loaded.hours, loaded.days, loaded.warnings) == (3, 2, ("d-2026-07-31", "d-2026-08-01"), ())
     assert loaded.cluster_uid == "u1"
     assert collector.ports.lake.partitions("usage") == [
-        {"cluster_slug": "prod", "day": "d-2026-07-31"},
-        {"cluster_slug": "prod", "day": "d-2026-08-01"},
+        {"cluster_slug": "prod-u1", "day": "d-2026-07-31"},
+        {"cluster_slug": "prod-u1", "day": "d-2026-08-01"},
     ]
     assert loaded.version == 1, "all days are one commit"
 
@@ -190,11 +190,22 @@ def test_hours_without_rows_are_said_and_what_the_lake_has_of_them_stays(collect
 
 
 def test_two_clusters_in_one_folder_are_refused(collector: Collector) -> None:
-    """Names may repeat across projects; one cluster's hours must never give way to another's."""
+    """A folder has fewer letters than a uid that is not Palette's; one cluster's hours must never give way to another's."""
     collector.ingest(collector.drop(node(0)))
 
     with pytest.raises(BadInput, match="already has 2026-07-31T00:00Z of cluster u1"):
-        collector.ingest(collector.drop(node(0, cluster_uid="u2"), cluster_uid="u2", collected=9))
+        collector.ingest(collector.drop(node(0, cluster_uid="U1"), cluster_uid="U1", collected=9))
+
+
+@pytest.mark.security(18)
+def test_what_one_cluster_says_of_another_changes_nothing(collector: Collector) -> None:
+    """Its collector may write to its own folder; in the marker it can name whom it likes."""
+    collector.ingest(collector.drop(node(0)))
+    before = collector.stored()
+
+    with pytest.raises(BadInput, match="folder 'prod-u2' tells of cluster 'u1'"):
+        collector.ingest(collector.drop(node(0, cpu_used=1), slug="prod-u2", collected=9))
+    assert collector.stored() == before
 
 
 @pytest.mark.parametrize(
@@ -389,7 +400,7 @@ def test_a_pod_that_only_the_earlier_reading_saw_does_not_come_back(collector: C
 # ── whose it is ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_log_says_whose_a_day_is(collector: Collector) -> None:
     """Readers find a cluster's folder by it; also after the day was merged with a later drop."""
-    day = {"cluster_slug": "prod", "day": "d-2026-07-31"}
+    day = {"cluster_slug": "prod-u1", "day": "d-2026-07-31"}
     owners = []
 
     for hours in ((0, 2), (2, 4)):

@@ -4,14 +4,14 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from trimtab.errors import BadInput
 from trimtab.sources.bill_files import Header
-from trimtab.sources.usage import COLUMNS, check_header, gaps, parse_marker
+from trimtab.sources.usage import COLUMNS, check_header, folder_of, gaps, parse_marker
 
-URL = "s3://bucket/tenant/usage/prod-1/2026-07-31T10/_complete.json"
+URL = "s3://bucket/tenant/usage/prod-1-u1/2026-07-31T10/_complete.json"
 TEN = datetime(2026, 7, 31, 10, tzinfo=UTC)
 
 
@@ -23,8 +23,47 @@ def marker(**changes: object) -> bytes:
 def test_a_marker_places_its_files_in_its_own_folder() -> None:
     drop = parse_marker(marker(), URL)
 
-    assert drop.files == ("s3://bucket/tenant/usage/prod-1/2026-07-31T10/a.parquet",)
-    assert (drop.slug, drop.start, drop.end, drop.collected_at) == ("prod-1", TEN, TEN + timedelta(hours=6), TEN + timedelta(hours=6))
+    assert drop.files == ("s3://bucket/tenant/usage/prod-1-u1/2026-07-31T10/a.parquet",)
+    assert (drop.slug, drop.start, drop.end, drop.collected_at) == ("prod-1-u1", TEN, TEN + timedelta(hours=6), TEN + timedelta(hours=6))
+
+
+@pytest.mark.security(18)
+@pytest.mark.parametrize(
+    ("folder", "uid"),
+    [
+        ("evil-u2", "u1"), ("prod-1", "u1"), ("prod-u11", "u1"), ("prod-xu1", "u1"), ("u1-evil-u2", "u1"), ("prod-1-u1", "1-u2"),
+        ("c-6a0f", "6a0e"), ("prod-1-u1", "é"),
+    ],
+)  # fmt: skip
+def test_a_drop_that_tells_of_another_cluster_than_its_folders_is_refused(folder: str, uid: str) -> None:
+    """A collector may write below its own folder alone, and what it says of itself is in the marker."""
+    with pytest.raises(BadInput, match=r"folder|no letter or digit"):
+        parse_marker(marker(cluster_uid=uid), URL.replace("prod-1-u1", folder))
+
+
+@given(st.text(min_size=1, max_size=80), st.one_of(st.from_regex(r"[0-9a-f]{24}", fullmatch=True), st.text(min_size=1, max_size=80)))
+def test_a_clusters_own_folder_is_taken_whatever_it_is_called(name: str, uid: str) -> None:
+    try:
+        folder = folder_of(name, uid)
+    except BadInput:
+        assume(condition=False)
+
+    assert parse_marker(marker(cluster=name, cluster_uid=uid), URL.replace("prod-1-u1", folder)).slug == folder
+
+
+@pytest.mark.parametrize(
+    ("name", "uid", "folder"),
+    [
+        ("Prod EU/1", "6a0f00000000000000000001", "prod-eu-1-6a0f00000000000000000001"),
+        ("x" * 80, "6a0f00000000000000000001", f"{'x' * 38}-6a0f00000000000000000001"),
+        ("prod", "prod", "prod"),
+        ("42", "42", "c-42"),
+        ("42", "6a0f", "c-42-6a0f"),
+        ("a", "y" * 80, "y" * 63),
+    ],
+)
+def test_a_folder_is_named_for_people_and_ends_with_the_uid(name: str, uid: str, folder: str) -> None:
+    assert folder_of(name, uid) == folder
 
 
 @pytest.mark.parametrize(
@@ -39,8 +78,8 @@ def test_a_marker_places_its_files_in_its_own_folder() -> None:
         (marker(to="2026-07-31T10:00:00Z"), URL, "expected whole hours"),
         (marker(to="2036-07-31T10:00:00Z"), URL, "at most 400 days"),
         (marker(to="2026-07-31T16:00:00"), URL, "to: Input should have timezone"),
-        (marker(), URL.replace("prod-1", "Prod_1"), "cluster folder 'Prod_1'"),
-        (marker(), URL.replace("/usage/", "/other/"), "usage/<cluster-slug>/<period>"),
+        (marker(), URL.replace("prod-1", "Prod_1"), "cluster folder 'Prod_1-u1'"),
+        (marker(), URL.replace("/usage/", "/other/"), "usage/<cluster>-<uid>/<period>"),
     ],
 )
 def test_a_marker_that_is_not_plainly_right_is_refused_in_words(body: bytes, url: str, message: str) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from trimtab.errors import BadInput
 from trimtab.flow.ingest_usage import UsageLoaded, ingest_usage
-from trimtab.flow.usage_drop import leave, slug_of
+from trimtab.flow.usage_drop import leave
 from trimtab.ports import Buckets, Engine, Ports
 from trimtab.records import ClusterUid
 from trimtab.sources import opencost
 from trimtab.sources.opencost import Allocation
 from trimtab.sources.opencost_usage import ImportedHours, clusters_of, hours_of_cluster
 from trimtab.sources.prometheus import Target
+from trimtab.sources.usage import folder_of, slug_of
 from trimtab.tables import scan, text_literal
 
 HOUR = timedelta(hours=1)
@@ -55,8 +56,8 @@ def import_answers(
     names = clusters_of(allocations)
     if not names:
         raise BadInput(f"{answers[0][0]}: no pod is in it")
-    _check_folders(names)
     targets = [_target(name, choice, ports) for name in names]
+    _check_folders([target for target, _ in targets])
     hours = [(target, hours_of_cluster(target, allocations, nodes, may_spread=choice.may_spread)) for target, _ in targets]
     said = {target.cluster: words for target, words in targets}
     return [_loaded(target, found, said[target.cluster], choice, ports, scratch, now) for target, found in hours]
@@ -69,13 +70,14 @@ def read_allocations(answers: Sequence[Answer]) -> list[Allocation]:
     return found
 
 
-def _check_folders(names: Sequence[str]) -> None:
-    """`Prod EU` and `prod-eu` have one folder: the second would be taken for the first."""
+def _check_folders(targets: Sequence[Target]) -> None:
+    """`Prod EU` and `prod-eu` have one folder where no uid tells them apart: the second would be taken for the first."""
     folders: dict[str, str] = {}
-    for name in names:
-        other = folders.setdefault(slug_of(name), name)
-        if other != name:
-            raise BadInput(f"clusters {other!a} and {name!a}: both would be in the folder {slug_of(name)}; rename one and ask again")
+    for target in targets:
+        folder = folder_of(target.cluster, target.cluster_uid)
+        other = folders.setdefault(folder, target.cluster)
+        if other != target.cluster:
+            raise BadInput(f"clusters {other!a} and {target.cluster!a}: both would be in the folder {folder}; rename one and ask again")
 
 
 def _loaded(
@@ -99,12 +101,17 @@ def _target(cluster: str, choice: ImportChoice, ports: Ports) -> tuple[Target, t
 
 
 def _known_uid(cluster: str, ports: Ports) -> str | None:
+    """The uid that the lake has for the name. Raises BadInput where it has two."""
     if ports.lake.version("usage") is None:
         return None
-    days = [part for part in ports.lake.partitions("usage") if part["cluster_slug"] == slug_of(cluster)]
-    if not days:
+    # The log lists days in order, so that the last of a folder is its newest.
+    newest = {part["cluster_slug"]: part for part in ports.lake.partitions("usage") if part["cluster_slug"].startswith(slug_of(cluster))}
+    files = [file for part in newest.values() for file in ports.lake.files("usage", part)]
+    if not files:
         return None
-    files = ports.lake.files("usage", max(days, key=lambda part: part["day"]))
+    asked = f"SELECT DISTINCT cluster_uid FROM ({scan('usage', files)}) WHERE cluster = {text_literal(cluster)} ORDER BY 1"
     with ports.engine.session() as session:
-        rows = session.rows(f"SELECT any_value(cluster_uid) FROM ({scan('usage', files)}) WHERE cluster = {text_literal(cluster)}")
-    return None if rows[0][0] is None else str(rows[0][0])
+        uids = [str(uid) for (uid,) in session.rows(asked)]
+    if len(uids) > 1:
+        raise BadInput(f"cluster {cluster!a}: the lake has it as {' and as '.join(uids)}; say which one is meant: --cluster {cluster}=UID")
+    return uids[0] if uids else None

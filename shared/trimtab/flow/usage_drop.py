@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from trimtab.errors import BadInput
 from trimtab.ports import Buckets, Engine
 from trimtab.sources.prometheus import COLUMNS, Row, Target
+from trimtab.sources.usage import folder_of
 
 HOUR = timedelta(hours=1)
 FILE = "usage.parquet"
@@ -96,7 +95,7 @@ def made(
         "files": [FILE],
     }
     return Drop(
-        folder=f"usage/{slug_of(target.cluster)}/{start:%Y-%m-%dT%H}-{int((end - start) / HOUR)}h-{digest}",
+        folder=f"usage/{folder_of(target.cluster, target.cluster_uid)}/{start:%Y-%m-%dT%H}-{int((end - start) / HOUR)}h-{digest}",
         file=_parquet(rows(), place, digest),
         marker=(json.dumps(marker, sort_keys=True) + "\n").encode(),
         collected_at=collected_at.astimezone(UTC),
@@ -109,14 +108,6 @@ def put(drop: Drop, place: Place) -> str:
     place.buckets.put(f"{folder}/{FILE}", drop.file)
     place.buckets.put(f"{folder}/{MARKER}", drop.marker)
     return f"{folder}/{MARKER}"
-
-
-def slug_of(cluster: str) -> str:
-    """A cluster's folder and partition. Raises BadInput for a name that leaves nothing."""
-    slug = re.sub(r"[^a-z0-9]+", "-", cluster.lower()).strip("-")
-    if not slug:
-        raise BadInput(f"cluster name {cluster!a}: no letter or digit to name its folder by")
-    return (slug if slug[0].isalpha() else f"c-{slug}")[:63].rstrip("-")
 
 
 def _parquet(rows: Iterator[Row], place: Place, name: str) -> bytes:

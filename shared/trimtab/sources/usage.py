@@ -1,4 +1,4 @@
-"""Usage drops: what a collector leaves under usage/<cluster-slug>/<period>/, checked row by row.
+"""Usage drops: what a collector leaves under usage/<cluster>-<uid>/<period>/, checked row by row.
 
 A drop is a few Parquet files and `_complete.json`, written last. Hours are the unit of truth: an hour that a drop has rows for is whole
 in it, an hour that it has none for is unknown and said by name, never idle.
@@ -47,6 +47,7 @@ _TYPES = {
     "BOOLEAN": ("BOOLEAN", '"NULL"'),
 }
 """What a file may have where the table has the key, as beginnings of DuckDB's type names; a float is never a count."""
+LONGEST_SLUG = 63
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
@@ -69,7 +70,7 @@ class UsageDrop:
     cluster_uid: ClusterUid
     cluster: str
     slug: str
-    """The folder it came in: the partition, which only this cluster's collector can write to."""
+    """The folder it came in: the partition. It ends with the cluster's uid, and only that cluster's collector can write to it."""
     start: datetime
     end: datetime
     collected_at: datetime
@@ -81,6 +82,7 @@ def parse_marker(body: bytes, url: str) -> UsageDrop:
     """The drop that a completion marker speaks for. Raises BadInput that names the key."""
     marker = _parsed(body, url)
     folder, slug = _place(url)
+    _check_owner(slug, marker.cluster_uid, url)
     start, end = marker.start.astimezone(UTC), marker.end.astimezone(UTC)
     if not _is_whole_hour(start) or not _is_whole_hour(end) or not HOUR <= end - start <= LONGEST:
         raise BadInput(
@@ -175,10 +177,37 @@ def _place(url: str) -> tuple[str, str]:
     """The folder of a marker, and its cluster slug."""
     parts = url.split("/")
     if len(parts) < 4 or parts[-1] != USAGE_MARKER or parts[-4] != "usage":
-        raise BadInput(f"{url}: a usage drop is complete with usage/<cluster-slug>/<period>/{USAGE_MARKER}")
+        raise BadInput(f"{url}: a usage drop is complete with usage/<cluster>-<uid>/<period>/{USAGE_MARKER}")
     if not _SLUG.fullmatch(parts[-3]):
         raise BadInput(f"{url}: cluster folder {parts[-3]!a}: a-z, 0-9 and '-', a letter first")
     return "/".join(parts[:-1]), parts[-3]
+
+
+def folder_of(cluster: str, cluster_uid: str) -> str:
+    """The folder below usage/ of a cluster's drops, and its partition: its name for people, then its uid for proof."""
+    name, uid = slug_of(cluster), _plain(cluster_uid)
+    room = LONGEST_SLUG - 1 - len(uid)
+    return slug_of(cluster_uid) if name == slug_of(cluster_uid) or room < 1 else f"{name[:room].rstrip('-')}-{uid}"
+
+
+def slug_of(name: str) -> str:
+    """A name as a folder may have it. Raises BadInput for one that leaves nothing."""
+    slug = _plain(name)
+    return slug if slug[0].isalpha() else f"c-{slug}"[:LONGEST_SLUG].rstrip("-")
+
+
+def _plain(name: str) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:LONGEST_SLUG].rstrip("-")
+    if not plain:
+        raise BadInput(f"cluster {name!a}: no letter or digit to name its folder by")
+    return plain
+
+
+def _check_owner(slug: str, cluster_uid: str, url: str) -> None:
+    """Who may write to one cluster's folder could else tell of another: that it idles, and its pools would shrink."""
+    own = _plain(cluster_uid)
+    if slug != own and not slug.endswith(f"-{own}"):
+        raise BadInput(f"{url}: folder {slug!a} tells of cluster {cluster_uid[:60]!a}; a cluster's folder ends with its uid: …-{own}")
 
 
 def _is_whole_hour(at: datetime) -> bool:

@@ -17,6 +17,7 @@ from trimtab.demo.estate.model import END, LAST_DAY, START, EstateCluster, Node,
 from trimtab.demo.estate.prices import instance_type
 from trimtab.errors import BadInput
 from trimtab.records import ClusterUid, Json
+from trimtab.sources.usage import folder_of
 from trimtab.tables import USAGE, text_literal
 
 STEP_SECONDS = 300
@@ -39,7 +40,7 @@ def write_usage(root: Path, clusters: tuple[EstateCluster, ...] = CLUSTERS) -> N
     with _samples(clusters, START, LAST_DAY) as session:
         session.execute(f"CREATE TEMP TABLE usage AS {_sql('usage.sql')}")
         for cluster in clusters:
-            folder = root / "usage" / cluster.cluster.name / "history"
+            folder = root / "usage" / folder_of(cluster.cluster.name, cluster.cluster.uid) / "history"
             folder.mkdir(parents=True, exist_ok=True)
             _copy(session, cluster, folder / "usage.parquet")
             (folder / "_complete.json").write_text(json.dumps(_marker(cluster), indent=1) + "\n")
