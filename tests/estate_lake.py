@@ -1,43 +1,17 @@
 """The estate's usage as a lake that readers can read: 44 days from drops, the last day as a collector of Prometheus alone leaves it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import duckdb
 
+from tests.usage_folder import UsageFolder
 from trimtab.adapters.duckdb import DuckDb
 from trimtab.adapters.lake_usage import LakeUsage
 from trimtab.demo.estate.clusters import CLUSTERS
 from trimtab.demo.estate.usage import COLUMNS, prometheus_samples, write_usage
 from trimtab.ports import Lake
-from trimtab.tables import PARTITIONS, USAGE
-
-
-@dataclass
-class FolderLake:
-    """The part of a lake that readers use: Parquet files in folders by partition."""
-
-    root: Path
-
-    def version(self, table: str) -> int | None:  # noqa: ARG002
-        return 1
-
-    def release(self, table: str, partition: Mapping[str, str]) -> None:
-        """It copies nothing."""
-
-    def owner(self, table: str, partition: Mapping[str, str]) -> str | None:  # noqa: ARG002
-        return None
-
-    def partitions(self, table: str, partition: Mapping[str, str] | None = None) -> list[dict[str, str]]:
-        found = {tuple(part.split("=")[1] for part in path.parts[-3:-1]) for path in self.root.glob("*/*/*.parquet")}
-        every = [dict(zip(PARTITIONS[table], values, strict=True)) for values in sorted(found)]
-        return [each for each in every if (partition or {}).items() <= each.items()]
-
-    def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[str]:  # noqa: ARG002
-        wanted = {f"{name}={value}" for name, value in (partition or {}).items()}
-        return [str(path) for path in sorted(self.root.glob("*/*/*.parquet")) if wanted <= set(path.parts)]
+from trimtab.tables import USAGE
 
 
 def estate_usage(root: Path) -> LakeUsage:
@@ -57,4 +31,4 @@ def estate_usage(root: Path) -> LakeUsage:
         )
     scratch = root / "scratch"
     scratch.mkdir()
-    return LakeUsage(lake=cast("Lake", FolderLake(root / "lake")), engine=DuckDb(directories=(root,), scratch=scratch))
+    return LakeUsage(lake=cast("Lake", UsageFolder(root / "lake")), engine=DuckDb(directories=(root,), scratch=scratch))

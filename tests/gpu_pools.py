@@ -1,13 +1,13 @@
 """A GPU pool under study, as small as a test of one lever needs it."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from tests.pool_cases import Shelf
 from trimtab.analysis.assembly import Machines, UsageRow, from_rows
 from trimtab.analysis.case import Asked, Case, case_of
 from trimtab.analysis.demand import Demand, Drain
-from trimtab.records import Cloud, Cluster, ClusterUid, EvidenceFloor, InstanceType, Pool, ProjectUid
+from trimtab.records import Cluster, ClusterUid, EvidenceFloor, InstanceType, Pool, ProjectUid
 from trimtab.units import GIB, Bytes, Millicores, Money
 
 NOW = datetime(2026, 7, 31, 3, tzinfo=UTC)
@@ -29,20 +29,6 @@ T4, L4 = kind("n1-t4", "T4", 16384, price="0.50"), kind("g2-standard-12", "L4", 
 V100, L40S = kind("n1-v100", "V100", 16384, price="2.60"), kind("l40s", "L40S", 45776, price="1.90")
 A100_40, A100_80 = kind("a2-highgpu-1g", "A100-40", 40960, price="3.67"), kind("a2-ultragpu-1g", "A100-80", 81920, price="5.07")
 A10G, H100 = kind("a10g", "A10G", 22888, price="1.20"), kind("a3-highgpu-1g", "H100", 81920, price="11.06")
-
-
-@dataclass
-class Shelf:
-    """A catalog with these types."""
-
-    types: tuple[InstanceType, ...]
-    source: str = "a test's prices"
-
-    def find(self, cloud: Cloud, region: str, name: str) -> InstanceType | None:  # noqa: ARG002
-        return next((found for found in self.types if found.name == name), None)
-
-    def offered(self, cloud: Cloud, region: str) -> tuple[InstanceType, ...]:  # noqa: ARG002
-        return self.types
 
 
 SHELF = Shelf((T4, L4, V100, L40S, A100_40, A100_80, A10G, H100))

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deltalake import DeltaTable
 
-from tests.contract.conftest import Place
 from trimtab.adapters.duckdb import DuckDb
 from trimtab.adapters.store.lake import DeltaLake
 from trimtab.ports import Superseded
 from trimtab.tables import COST, scan
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import Place
 
 JULY = {"x_Export": "aws", "x_Period": "p-2026-07"}
 AUGUST = {"x_Export": "aws", "x_Period": "p-2026-08"}
@@ -56,7 +59,7 @@ class Bench:
         return DeltaTable(f"{self.lake.url}/cost", storage_options=dict(self.lake.options))
 
 
-def bench_at(place: Place, folder: Path) -> Bench:
+def bench_at(place: "Place", folder: Path) -> Bench:
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     disk = folder / "store"

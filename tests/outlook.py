@@ -23,6 +23,8 @@ ROOT = Path(__file__).parent
 RULES = ROOT.parent / "shared/trimtab/demo/data/gitops/trimtab"
 """Teams platform, web, data, ml and media, each with a channel of its own."""
 NOW = datetime(2026, 7, 21, 6, tzinfo=UTC)
+WORDS = {"ml": ("train", "serving", "notebook"), "web": ("cart", "checkout", "catalog")}
+"""Team → what its namespaces are called after."""
 
 
 def real_series(name: str) -> dict[date, Decimal]:
@@ -55,6 +57,23 @@ def _cell(team: str | None, day: date, value: Decimal, named: dict[str, str]) ->
         namespace=named["namespace"], reason=named.get("reason"), day=f"{day}",
         amounts=Amounts(billed=value, effective=value, list=value * 2),
     )  # fmt: skip
+
+
+def owned(values: dict[date, Decimal]) -> list[Cell]:
+    """Six namespaces of ml and six of web, each on two clusters: enough to learn whose a name is."""
+    return [
+        cell
+        for team, words in WORDS.items()
+        for word in words
+        for kind in ("api", "batch")
+        for cluster in ("prod", "staging")
+        for cell in cells(team, values, namespace=f"{word}-{kind}", cluster=cluster)
+    ]
+
+
+def nobodys(namespace: str, values: dict[date, Decimal]) -> list[Cell]:
+    """A namespace without an owner."""
+    return cells(None, values, namespace=namespace, part="unallocated", reason="no owner rule matches")
 
 
 def summaries(some: Sequence[Cell], period: str = "p-2026-07") -> list[Summary]:
@@ -110,6 +129,9 @@ class KeptChat:
         )
 
     def update(self, ref: MessageRef, blocks: Sequence[Json], text: str) -> None:
+        raise NotImplementedError
+
+    def withdraw(self, ref: MessageRef) -> None:
         raise NotImplementedError
 
     def account(self, user: str) -> None:

@@ -31,9 +31,11 @@ from trimtab.demo.world import running
 from trimtab.flow.access import OPERATOR
 from trimtab.flow.adopt import begin
 from trimtab.flow.codec import dump
+from trimtab.flow.drafts import checkout, draft
 from trimtab.flow.effects import settle
 from trimtab.flow.life import STREAMS, Journal, Life, fold
-from trimtab.flow.propose import Analysis, checkout, draft, plan, plan_of
+from trimtab.flow.propose import plan
+from trimtab.flow.runs import Analysis, plan_of
 from trimtab.policy.access_rules import Audience
 from trimtab.ports import Ports
 from trimtab.records import ChartPoint, Cluster, Evidence, FieldChange, Finding, Proposal, ProposalId, Reconciliation, Refusal, Subject

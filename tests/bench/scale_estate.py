@@ -117,7 +117,8 @@ def summary(clusters: int) -> Summary:
 def demand(number: Number) -> dict[str, object]:
     """The newest hour's demand of a cluster, as `ingest` publishes it."""
     wanted = {"pending_pods": 0, "CPU cores": 3.0}
-    return {"cluster": number.name, "hour": (NOW - timedelta(hours=1)).isoformat(), "pools": {"web": wanted, "system": wanted}}
+    newest = (NOW - timedelta(hours=1)).isoformat()
+    return {"cluster": number.name, "hour": newest, "collected": newest, "pools": {"web": wanted, "system": wanted}}
 
 
 # ── Usage ────────────────────────────────────────────────────────────────────────────────────────────────────────────

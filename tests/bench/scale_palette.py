@@ -7,7 +7,9 @@ import json
 import re
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx
 
@@ -16,9 +18,9 @@ from trimtab.adapters.palette.pace import prefix_of
 from trimtab.demo.estate.palette import answered
 
 
-def server_of(clusters: int) -> ThreadingHTTPServer:
-    """On a free port of loopback."""
-    state, asked, broken = palette_state(clusters), Counter[str](), set[str]()
+def server_of(state: Sequence[dict[str, Any]]) -> ThreadingHTTPServer:
+    """On a free port of loopback, with these clusters."""
+    asked, broken = Counter[str](), set[str]()
     by_uid = {each[key]: [each] for each in state for key in ("uid", "configUid")}
 
     class Palette(BaseHTTPRequestHandler):
@@ -41,7 +43,7 @@ def server_of(clusters: int) -> ThreadingHTTPServer:
                 self._send(500, b'{"code":"Internal","message":"this one is broken"}')
                 return
             # Whoever names a cluster is answered from that one alone: a thousand are not looked through for it.
-            known = by_uid.get(named[0], []) if named else state
+            known = by_uid.get(named[0], []) if named else list(state)
             request = httpx.Request(self.command, f"http://palette.test{self.path}", headers=dict(self.headers), content=body)
             found = answered(request, known)
             self._send(found.status_code, found.read())
@@ -64,6 +66,6 @@ def server_of(clusters: int) -> ThreadingHTTPServer:
 
 
 if __name__ == "__main__":
-    serving = server_of(int(sys.argv[1]))
+    serving = server_of(palette_state(int(sys.argv[1])))
     print(serving.server_port, flush=True)
     serving.serve_forever()

@@ -30,8 +30,8 @@ class Relay(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, target: str, *, is_gcs: bool, handler: "type[Shim] | None" = None) -> None:
-        super().__init__(("127.0.0.1", 0), handler or Shim)
+    def __init__(self, target: str, *, is_gcs: bool, handler: "type[Shim] | None" = None, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), handler or Shim)
         self.target = urlsplit(target).netloc
         self.is_gcs = is_gcs
         self.losses: list[Loss | None] = []

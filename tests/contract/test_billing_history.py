@@ -15,8 +15,8 @@ import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 
+from tests.aws_server import aws_server
 from tests.outlook import cells, days, documents, store
 from trimtab.adapters.aws.cost_explorer import CostExplorer
 from trimtab.adapters.azure.cost_management import CostManagement
@@ -51,11 +51,8 @@ def told(first: date, amounts: list[str], currency: str = "USD") -> Told:
 # ── AWS, by boto3 against a server ───────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with aws_server() as url:
+        yield url
 
 
 def explorer(url: str) -> CostExplorer:

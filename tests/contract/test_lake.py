@@ -11,23 +11,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.contract.conftest import Place
-from tests.lake_bench import AUGUST, JULY, NOON, Bench, bench_at
+from tests.lake_bench import AUGUST, JULY, NOON, Bench
 from trimtab.errors import BadInput, Broken
 from trimtab.ports import Superseded
 from trimtab.tables import scan
-
-
-@pytest.fixture
-def bench(lasting: Place, tmp_path: Path) -> Bench:
-    """On each kind of store."""
-    return bench_at(lasting, tmp_path)
-
-
-@pytest.fixture
-def local(disk: Place, tmp_path: Path) -> Bench:
-    """On disk, for what no other store does differently."""
-    return bench_at(disk, tmp_path)
 
 
 def test_a_partition_is_replaced_and_its_neighbor_is_not(bench: Bench) -> None:
@@ -145,7 +132,7 @@ def test_a_commit_says_what_it_was_made_from_and_the_log_is_kept_for_400_days(lo
     table = local.delta()
     assert json.loads(table.history(1)[0]["about"]) == {"run": "tch/a"}
     assert table.metadata().configuration["delta.logRetentionDuration"] == "interval 400 days"
-    assert table.metadata().configuration["delta.deletedFileRetentionDuration"] == "interval 30 days"
+    assert table.metadata().configuration["delta.deletedFileRetentionDuration"] == "interval 7 days"
     assert (table.protocol().min_reader_version, table.protocol().min_writer_version) == (1, 2)
 
 

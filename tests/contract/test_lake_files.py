@@ -23,18 +23,6 @@ from trimtab.locations import local_path
 from trimtab.tables import COST, Column, scan
 
 
-@pytest.fixture
-def bench(lasting: Place, tmp_path: Path) -> Bench:
-    """On each kind of store."""
-    return bench_at(lasting, tmp_path)
-
-
-@pytest.fixture
-def local(disk: Place, tmp_path: Path) -> Bench:
-    """On disk, for what no other store does differently."""
-    return bench_at(disk, tmp_path)
-
-
 def test_a_run_that_dies_before_its_commit_changes_nothing_and_its_files_are_vacuumed(bench: Bench) -> None:
     """Upload and commit are two steps: what lies there without a commit must be nobody's, and removable."""
     bench.load(bench.rows("a", "1"), NOON)

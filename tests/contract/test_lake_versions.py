@@ -5,21 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.conftest import Place
-from tests.lake_bench import AUGUST, JULY, NOON, Bench, bench_at
+from tests.lake_bench import AUGUST, JULY, NOON, Bench
 from trimtab.errors import Gone
-
-
-@pytest.fixture
-def bench(lasting: Place, tmp_path: Path) -> Bench:
-    """On each kind of store."""
-    return bench_at(lasting, tmp_path)
-
-
-@pytest.fixture
-def local(disk: Place, tmp_path: Path) -> Bench:
-    """On disk, for what no other store does differently."""
-    return bench_at(disk, tmp_path)
 
 
 def frozen(bench: Bench, loads: int = 1) -> int:

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from moto.server import ThreadedMotoServer
 
+from tests.aws_server import aws_server, speaking_to
 from trimtab import wiring, wiring_light
 from trimtab.adapters.aws import secrets, secrets_extension
 from trimtab.errors import Upstream
@@ -25,20 +25,14 @@ TOKEN = "session-token-of-the-function"
 @pytest.fixture(scope="module")
 def manager() -> Iterator[str]:
     """Secrets Manager as moto serves it, in a server of its own."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with aws_server() as url:
+        yield url
 
 
 @pytest.fixture
-def client(manager: str, monkeypatch: pytest.MonkeyPatch) -> object:
-    for name, value in {
-        "AWS_ENDPOINT_URL": manager, "AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    return boto3.client("secretsmanager")
+def client(manager: str) -> Iterator[object]:
+    with speaking_to(manager, "eu-west-1"):
+        yield boto3.client("secretsmanager")
 
 
 def made(client: object, name: str, **value: object) -> str:

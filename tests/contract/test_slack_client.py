@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from trimtab.adapters.slack import protocol
 from trimtab.adapters.slack.client import SlackChat
 from trimtab.demo.slack_workspace import SlackWorkspace
-from trimtab.errors import BadInput, Refused, TrimtabError, Upstream
+from trimtab.errors import BadInput, Gone, Refused, TrimtabError, Upstream
 from trimtab.ports import MessageRef
 from trimtab.records import Json
 from trimtab.settings import Settings
@@ -74,6 +74,26 @@ def test_an_update_replaces_the_content_and_keeps_the_nonce(chat: SlackChat, wor
     assert (kept["text"], kept["blocks"]) == ("merged", blocks("merged"))
     assert chat.find(CHANNEL, "nonce-1") == ref
     assert len(workspace.messages(CHANNEL)) == 1
+
+
+def test_of_two_messages_with_one_nonce_the_first_is_found_in_a_channel_and_in_a_thread(chat: SlackChat) -> None:
+    """A channel is read newest first, a thread oldest first; whoever answered second must see the same first one as whoever was it."""
+    card = chat.post(CHANNEL, blocks("card"), "card", "nonce-1")
+    said = [chat.post(CHANNEL, blocks("said"), "said", "nonce-2", thread=thread) for thread in (None, None, card, card)]
+
+    assert [chat.find(CHANNEL, "nonce-2"), chat.find(CHANNEL, "nonce-2", thread=card)] == [said[0], said[2]]
+
+
+def test_a_message_that_is_taken_back_is_found_no_more_and_cannot_be_taken_back_again(chat: SlackChat, workspace: SlackWorkspace) -> None:
+    first, second = (chat.post(CHANNEL, blocks(text), text, "nonce-1") for text in ("one", "two"))
+
+    chat.withdraw(second)
+
+    assert [message["text"] for message in workspace.messages(CHANNEL)] == ["one"]
+    assert chat.find(CHANNEL, "nonce-1") == first
+    with pytest.raises(Gone, match=r"chat\.delete: message_not_found"):
+        chat.withdraw(second)
+    assert chat.post(CHANNEL, blocks("three"), "three", "nonce-3") not in (first, second)
 
 
 @pytest.mark.security(24)

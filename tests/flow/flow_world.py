@@ -33,8 +33,9 @@ from trimtab.flow.codec import dump
 from trimtab.flow.effects import CHECK
 from trimtab.flow.life import STREAMS, Life, fold
 from trimtab.flow.merge import merge
-from trimtab.flow.propose import Analysis, propose
+from trimtab.flow.propose import propose
 from trimtab.flow.receive import ReceivePorts, receive
+from trimtab.flow.runs import Analysis
 from trimtab.flow.verify import verify
 from trimtab.flow.wake import UseCase, Wake, function_of, serve, tick_key
 from trimtab.ports import Ports
@@ -216,6 +217,17 @@ class World:
             self.ports = healthy
         raise AssertionError(f"{of} was never called")
 
+    def survive(self, troubled: Ports, *steps: Callable[["World"], object]) -> None:
+        """Step after step with these ports; one that fails is delivered again, to a process to which nothing more happens."""
+        healthy, self.ports = self.ports, troubled
+        for step in steps:
+            try:
+                step(self)
+            except (Died, Upstream):
+                self.ports = healthy
+                step(self)
+        self.ports = healthy
+
     # ── people at the forge, and the cluster ─────────────────────────────────────────────────────────────────────────
     def review(self, login: str = "ml-owner", state: Literal["approved", "dismissed"] = "approved") -> None:
         review(self.forge, REPO, 1, login, state, self.now)
@@ -356,6 +368,11 @@ def fits(end: str = "fits", name: str = "batch") -> Refusal:
 
 
 # ── dying on purpose ─────────────────────────────────────────────────────────────────────────────────────────────────
+def unlike(found: Mapping[str, object], wanted: Mapping[str, object]) -> dict[str, object]:
+    """Of two ends of a story with the same names, what the first has otherwise."""
+    return {name: value for name, value in found.items() if value != wanted[name]}
+
+
 class Died(BaseException):
     """The process ended here: nothing catches it, as nothing catches a kill."""
 
@@ -377,7 +394,7 @@ WRITES: Mapping[str, frozenset[str]] = {
             "edit_issue",
         }
     ),
-    "chat": frozenset({"post", "update"}),
+    "chat": frozenset({"post", "update", "withdraw"}),
 }
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.flow.budget_world import BUDGETED, at, foresee, judge, make_budget_world, spend, tick
-from tests.flow.flow_world import Died, Fault, Mode, World, faulty
+from tests.flow.flow_world import Fault, Mode, World, faulty
 from tests.judgement import OWNERS
 from trimtab.attribution.budget_cost import document_key
 from trimtab.errors import Upstream
@@ -272,12 +272,7 @@ def test_whichever_write_it_dies_at_an_escalation_is_told_once(tmp_path: Path, m
         world = make_budget_world(tmp_path / str(k))
         told(world)
         world.later(hours=5)
-        healthy, world.ports = world.ports, faulty(world.ports, Fault(k, mode))
-        try:
-            tick(world)
-        except (Died, Upstream):
-            world.ports = healthy
-            tick(world)
+        world.survive(faulty(world.ports, Fault(k, mode)), tick)
         counted.append(len(world.cards()))
 
     assert counted == [2] * 5
@@ -292,12 +287,7 @@ def test_whichever_write_it_dies_at_an_escalation_that_gives_way_is_told_once(tm
         told(world)
         world.chat.closed = frozenset({"C0LEADS"})
         world.later(hours=5)
-        healthy, world.ports = world.ports, faulty(world.ports, Fault(k, mode))
-        try:
-            tick(world)
-        except (Died, Upstream):
-            world.ports = healthy
-            tick(world)
+        world.survive(faulty(world.ports, Fault(k, mode)), tick)
         counted.append([card.ref.channel for card in world.cards()])
 
     assert counted == [["C0BATCH", "C0FINOPS"]] * 6

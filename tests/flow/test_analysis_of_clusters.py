@@ -20,8 +20,10 @@ from trimtab.attribution.summary import Covered, PoolCover, PoolDay, Summary
 from trimtab.errors import BadInput, Gone, Refused
 from trimtab.flow.analyze import analysis_of
 from trimtab.flow.codec import dump
+from trimtab.flow.open_run import open_run
 from trimtab.flow.past_cases import change_features, past_cases
-from trimtab.flow.propose import Analysis, analyze_cluster, latest_analyses, open_run, plan, plan_of
+from trimtab.flow.propose import analyze_cluster, plan
+from trimtab.flow.runs import Analysis, latest_analyses, plan_of
 from trimtab.lifecycle import State
 from trimtab.records import Cluster, FieldChange, Finding, MeasuredUse, Quota, Refusal
 from trimtab.units import Millicores, Money

@@ -227,13 +227,7 @@ def test_whichever_write_it_dies_at_a_threshold_is_told_once(tmp_path: Path, mod
     for k in range(1, 8):
         world = make_budget_world(tmp_path / str(k))
         spend(world, {JOBS: "410.00"})
-        healthy, world.ports = world.ports, faulty(world.ports, Fault(k, mode))
-        try:
-            judge(world)
-        except (Died, Upstream):
-            world.ports = healthy
-            judge(world)
-        world.ports = healthy
+        world.survive(faulty(world.ports, Fault(k, mode)), judge)
         told.append(len(world.cards()))
 
     assert told == [1] * 7
@@ -408,12 +402,7 @@ def test_whichever_write_it_dies_at_an_alert_that_goes_another_way_is_told_once(
         world = make_budget_world(tmp_path / str(k), without_slack(b"email: batch@example.com"))
         mail_of(world).refused = frozenset({"batch@example.com"})
         spend(world, {JOBS: "410.00"})
-        healthy, world.ports = world.ports, faulty(world.ports, Fault(k, mode))
-        try:
-            judge(world)
-        except (Died, Upstream):
-            world.ports = healthy
-            judge(world)
+        world.survive(faulty(world.ports, Fault(k, mode)), judge)
         counted.append(len(world.cards()))
 
     assert counted == [1] * 6

@@ -131,6 +131,101 @@ def test_a_newest_hour_that_is_none_changes_nothing(hour: object, make: Make) ->
     assert min(start for _, start, _ in scene.stores[A].asked) - timedelta(seconds=300) == datetime(2026, 8, 2, tzinfo=UTC)
 
 
+@dataclass
+class Watched(MemoryPalette):
+    """A Palette that remembers which clusters were looked into, and lets nobody look into all."""
+
+    looked: list[ClusterUid] = field(default_factory=list)
+
+    def cluster(self, uid: ClusterUid) -> Cluster | None:
+        self.looked.append(uid)
+        return MemoryPalette.cluster(self, uid)
+
+    def clusters(self) -> tuple[Cluster, ...]:
+        raise AssertionError("every cluster was looked into")
+
+
+def test_of_a_cluster_that_pushes_its_usage_nothing_is_read_and_of_the_others_all(make: Make) -> None:
+    """A thousand clusters that push are a few pages of names, not thousands of questions and a drop of each."""
+    scene = make()
+    palette = Watched(scene.ports.palette.clusters())
+    ports = replace(scene.ports, palette=palette)
+    ports.documents.publish(f"demand/{A}", {"hour": "2026-08-03T08:00:00+00:00", "collected": "2026-08-03T08:00:00+00:00"})
+
+    said = collect_all(wake(), ports, NOW, fallback=lambda *_: 7)
+
+    assert (palette.looked, said) == ([B], "7 rows from 1 clusters; 1 push theirs")
+
+
+@pytest.mark.parametrize(
+    ("collected", "is_asked"),
+    [
+        ("2026-08-03T08:00:00+00:00", False),
+        ("2026-08-01T21:05:00+00:00", False),
+        ("2026-08-01T21:00:00+00:00", True),
+        ("2026-08-03T10:00:00+00:00", True),
+        ("2026-08-03T08:00:00", True),
+        ("soon", True),
+        ("", True),
+        (None, True),
+        (7, True),
+    ],
+    ids=["an hour ago", "36 hours ago", "longer ago", "not yet", "no zone", "no time", "never", "unknown", "a number"],
+)
+def test_whoever_has_fallen_silent_or_was_never_seen_is_asked_for_though_palettes_own_hours_are_young(
+    collected: object, is_asked: bool, make: Make
+) -> None:
+    """`hour` is the newest of any source: were it looked at, Palette's own answer would end the asking."""
+    scene = make()
+    for uid in (A, B):
+        scene.ports.documents.publish(f"demand/{uid}", {"hour": "2026-08-03T08:00:00+00:00", "collected": collected})
+
+    said = collect_all(wake(), scene.ports, NOW, fallback=lambda *_: 7)
+
+    assert said == ("14 rows from 2 clusters; 0 push theirs" if is_asked else "0 rows from 0 clusters; 2 push theirs")
+
+
+def test_a_cluster_with_an_endpoint_is_read_there_whatever_it_pushes(make: Make) -> None:
+    scene = make(MetricsEndpoint(cluster_uid=A, url="https://a.example"))
+    scene.ports.documents.publish(f"demand/{A}", {"collected": "2026-08-03T08:00:00+00:00"})
+
+    collect_all(wake(), scene.ports, NOW, fallback=lambda *_: 0)
+
+    assert scene.stores[A].asked
+
+
+def test_a_cluster_that_palette_leaves_alone_or_has_no_more_is_nobodys_fault(make: Make) -> None:
+    class Gone(MemoryPalette):
+        def listed(self) -> dict[ClusterUid, str]:
+            return {**super().listed(), ClusterUid("gone"): "gone"}
+
+    scene = make()
+    ports = replace(scene.ports, palette=Gone(scene.ports.palette.clusters()))
+
+    assert collect_all(wake(), ports, NOW, fallback=lambda *_: 1) == "2 rows from 2 clusters; 0 push theirs"
+
+
+def test_one_cluster_that_palette_cannot_read_keeps_nobody_else_from_being_collected(make: Make) -> None:
+    class Failing(MemoryPalette):
+        def cluster(self, uid: ClusterUid) -> Cluster | None:
+            if uid == A:
+                raise Upstream("Palette: 500")
+            return super().cluster(uid)
+
+    scene = make()
+    ports = replace(scene.ports, palette=Failing(scene.ports.palette.clusters()))
+    asked: list[str] = []
+
+    def fallback(cluster: Cluster, start: datetime, end: datetime, ports: Ports, now: datetime) -> int:
+        del start, end, ports, now
+        asked.append(cluster.name)
+        return 1
+
+    with pytest.raises(Upstream, match=r"^a: Palette: 500$"):
+        collect_all(wake(), ports, NOW, fallback=fallback)
+    assert asked == ["b"]
+
+
 def test_one_url_for_all_clusters_is_refused_for_each_of_them(make: Make) -> None:
     scene = make(metrics_url="https://thanos.example/api")
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.flow_world import ONE, Died, Fault, Mode, World, faulty, fits, make_world, projection, shrink
+from tests.flow.flow_world import ONE, Fault, Mode, World, faulty, fits, make_world, projection, shrink, unlike
 from tests.flow.group_world import apply, each, group_world, measure
 from tests.judgement import NOW, POLICY
-from trimtab.errors import Upstream
 from trimtab.lifecycle import State
 
 
@@ -79,15 +78,7 @@ LOOPS: dict[str, tuple[bytes, tuple[Step, ...], State]] = {
 
 
 def _run(world: World, steps: tuple[Step, ...], fault: Fault) -> None:
-    """Step after step; one that died is delivered again, as its queue does, and then all goes well."""
-    healthy = world.ports
-    world.ports = faulty(healthy, fault)
-    for step in steps:
-        try:
-            step(world)
-        except (Died, Upstream):
-            world.ports = healthy
-            step(world)
+    world.survive(faulty(world.ports, fault), *steps)
 
 
 TOGETHER: tuple[Step, ...] = (_propose_together, _propose_fewer, _approve, _verify_together)
@@ -113,9 +104,8 @@ def test_whichever_write_the_process_dies_at_the_end_is_the_same(loop: str, odd:
     for k in range(1, len(fault.seen) + 1):
         world = make_world(tmp_path / f"{k}", policy)
         _run(world, steps, Fault(k, odd if k % 2 else even))
-        found = projection(world)
-        if found != wanted:
-            different[f"{k}: {fault.seen[k - 1]}"] = {name: value for name, value in found.items() if value != wanted[name]}
+        if projection(world) != wanted:
+            different[f"{k}: {fault.seen[k - 1]}"] = unlike(projection(world), wanted)
 
     assert different == {}
 
@@ -132,9 +122,8 @@ def test_whichever_write_a_group_dies_at_its_end_is_the_same(odd: Mode, even: Mo
     for k in range(1, len(fault.seen) + 1):
         world = group_world(tmp_path / f"{k}")
         _run(world, TOGETHER, Fault(k, odd if k % 2 else even))
-        found = projection(world)
-        if found != wanted:
-            different[f"{k}: {fault.seen[k - 1]}"] = {name: value for name, value in found.items() if value != wanted[name]}
+        if projection(world) != wanted:
+            different[f"{k}: {fault.seen[k - 1]}"] = unlike(projection(world), wanted)
 
     assert different == {}
 

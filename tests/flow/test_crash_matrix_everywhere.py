@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.flow.accidents import Accident, Way, hooked
-from tests.flow.flow_world import ONE, Died, World, make_world, projection, shrink
+from tests.flow.flow_world import ONE, World, make_world, projection, shrink, unlike
 from tests.judgement import POLICY
-from trimtab.errors import Upstream
 from trimtab.lifecycle import State
 
 IS_NIGHTLY = bool(os.environ.get("TRIMTAB_NIGHTLY"))
@@ -71,16 +70,8 @@ LOOPS: dict[str, tuple[bytes, tuple[Step, ...], State]] = {
 
 
 def _run(world: World, steps: tuple[Step, ...], accident: Accident) -> None:
-    """Step after step; one that failed is delivered again, by a process to which nothing happens."""
-    healthy = world.ports
-    world.ports = hooked(healthy, accident)
-    for step in steps:
-        try:
-            step(world)
-        except (Died, Upstream):
-            world.ports = healthy
-            step(world)
-    world.ports = healthy
+    """Step after step, and what they left in the queues."""
+    world.survive(hooked(world.ports, accident), *steps)
     world.deliver()
 
 
@@ -110,9 +101,8 @@ def test_whichever_call_of_a_port_goes_wrong_the_end_is_the_same(loop: str, tmp_
     for k, way in _chosen(counted.seen):
         world = make_world(tmp_path / f"{k}-{way}", policy)
         _run(world, steps, Accident(k, way))
-        found = _settled(world)
-        if found != wanted:
-            different[f"{k}: {way}: {counted.seen[k - 1]}"] = {name: value for name, value in found.items() if value != wanted[name]}
+        if _settled(world) != wanted:
+            different[f"{k}: {way}: {counted.seen[k - 1]}"] = unlike(_settled(world), wanted)
 
     assert different == {}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.flow_world import ONE, Died, Fault, Mode, faulty, shrink
+from tests.flow.flow_world import ONE, Died, Fault, Mode, faulty, shrink, unlike
 from tests.flow.forge_loop import Loop, loop_over, settled, tree
 from tests.flow.test_crash_matrix import LOOPS, Step
 from tests.forges.world import Fault as Accident
@@ -91,9 +91,8 @@ def test_killed_at_each_call_of_the_forge_the_end_is_the_same(
         with loop(kind, tmp_path / f"{k}", policy) as world:
             world.ports = faulty(world.ports, Fault(calls[: k + 1].count(name), mode, name))
             run(world, steps)
-            found = settled(world)
-            if found != wanted:
-                different[f"{k}: {name}"] = {key: value for key, value in found.items() if value != wanted[key]}
+            if settled(world) != wanted:
+                different[f"{k}: {name}"] = unlike(settled(world), wanted)
 
     assert different == {}
 
@@ -117,9 +116,8 @@ def test_a_forge_that_fails_at_each_write_is_asked_again_and_told_nothing_twice(
         with loop(kind, tmp_path / f"{k}", policy) as world:
             world.there.break_next(Accident(match=request, when=when, how=how, skip=sent[:k].count(request)))  # type: ignore[arg-type]
             run(world, steps)
-            found = settled(world)
-            if found != wanted:
-                different[f"{k}: {request}"] = {key: value for key, value in found.items() if value != wanted[key]}
+            if settled(world) != wanted:
+                different[f"{k}: {request}"] = unlike(settled(world), wanted)
 
     assert different == {}
 

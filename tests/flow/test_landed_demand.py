@@ -10,6 +10,7 @@ import duckdb
 from tests.flow.flow_world import World, make_world
 from tests.judgement import UID
 from trimtab.flow.landed import publish_demand
+from trimtab.sources.palette_usage import NODE
 from trimtab.tables import USAGE
 
 HOUR = datetime(2026, 11, 18, 23)  # noqa: DTZ001 -- the lake's times are UTC and do not say so
@@ -53,6 +54,13 @@ class _OneFile:
     def version(self, _table: str) -> int:
         return 1
 
+    def at(self, _table: str, version: int) -> "_OneFile":
+        assert version == 1
+        return self
+
+    def release(self, _table: str, _partition: Mapping[str, str]) -> None:
+        """It is on this disk."""
+
     def partitions(self, _table: str, partition: Mapping[str, str]) -> list[dict[str, str]]:
         assert partition == {"cluster_slug": "dev-east"}
         return [{"cluster_slug": "dev-east", "day": "d-2026-11-18"}]
@@ -69,6 +77,28 @@ def test_requests_of_running_and_waiting_pods_are_added_by_pool(tmp_path: Path) 
         "batch": {"pending_pods": 1, "CPU cores": 4.0, "GiB": 8.0, "GPUs": 0.0},
         "system": {"pending_pods": 0, "CPU cores": 2.0, "GiB": 4.0, "GPUs": 1.0},
     }
+
+
+def test_palettes_own_rows_are_no_sign_that_the_cluster_tells_of_itself(tmp_path: Path) -> None:
+    earlier = HOUR.replace(hour=20)
+    rows = (node("batch") | {"hour": earlier}, pod("web", None, node=NODE, cpu_request=None))
+    world, _ = published(tmp_path, *rows)
+
+    document = world.ports.documents.find(f"demand/{UID}") or {}
+    assert (document["hour"], document["collected"]) == ("2026-11-18T23:00:00+00:00", "2026-11-18T20:00:00+00:00")
+
+
+def test_the_newest_collected_hour_of_an_earlier_day_is_not_forgotten(tmp_path: Path) -> None:
+    """Only the newest day is looked at, and on it there may be Palette's rows alone."""
+    world, _ = published(tmp_path, pod("web", None, node=NODE))
+    documents = world.ports.documents
+    assert (documents.find(f"demand/{UID}") or {})["collected"] == ""
+    documents.publish(f"demand/{UID}", {"hour": "2026-11-17T23:00:00+00:00", "collected": "2026-11-17T23:00:00+00:00"})
+
+    publish_demand(UID, "Dev (East)", "dev-east", world.ports)
+
+    document = documents.find(f"demand/{UID}") or {}
+    assert (document["hour"], document["collected"]) == ("2026-11-18T23:00:00+00:00", "2026-11-17T23:00:00+00:00")
 
 
 def test_a_request_that_was_not_measured_is_unknown_and_never_zero(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outlook import NOW, KeptChat, cells, days, documents, store
+from tests.outlook import NOW, KeptChat, cells, days, documents, nobodys, owned, store
 from trimtab.attribution.cube import Cell
 from trimtab.errors import BadInput
 from trimtab.flow.alarms import subject_of
@@ -187,26 +187,10 @@ def test_without_summaries_there_is_nothing_to_learn_from(tmp_path: Path) -> Non
 
 # ── Owners ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 JULY = days(date(2026, 7, 1), [10] * 20)
-WORDS = {"ml": ("train", "serving", "notebook"), "web": ("cart", "checkout", "catalog")}
-
-
-def owned() -> list[Cell]:
-    return [
-        cell
-        for team, words in WORDS.items()
-        for word in words
-        for kind in ("api", "batch")
-        for cluster in ("prod", "staging")
-        for cell in cells(team, JULY, namespace=f"{word}-{kind}", cluster=cluster)
-    ]
-
-
-def nobodys(namespace: str) -> list[Cell]:
-    return cells(None, JULY, namespace=namespace, part="unallocated", reason="no owner rule matches")
 
 
 def test_a_namespace_without_owner_is_suggested_one_and_nothing_is_booked(tmp_path: Path) -> None:
-    ports = store(tmp_path, owned(), nobodys("cart-ui"), nobodys("zzz"))
+    ports = store(tmp_path, owned(JULY), nobodys("cart-ui", JULY), nobodys("zzz", JULY))
     before = documents(ports, "summaries/")
 
     learn(TICK, ports, NOW)
@@ -219,7 +203,7 @@ def test_a_namespace_without_owner_is_suggested_one_and_nothing_is_booked(tmp_pa
 
 
 def test_too_few_owned_namespaces_teach_nothing_and_say_so(tmp_path: Path) -> None:
-    ports = store(tmp_path, cells("ml", JULY), cells("web", JULY), nobodys("cart-ui"))
+    ports = store(tmp_path, cells("ml", JULY), cells("web", JULY), nobodys("cart-ui", JULY))
 
     learn(TICK, ports, NOW)
 
@@ -230,7 +214,7 @@ def test_too_few_owned_namespaces_teach_nothing_and_say_so(tmp_path: Path) -> No
 
 def test_the_model_is_kept_as_numbers_and_used_again(tmp_path: Path) -> None:
     """No pickle: what is stored is JSON. With the same examples the second learning fits nothing, so it needs no scikit-learn."""
-    ports = store(tmp_path, owned(), nobodys("cart-ui"))
+    ports = store(tmp_path, owned(JULY), nobodys("cart-ui", JULY))
     learn(TICK, ports, NOW)
     first = documents(ports)["suggestions/latest"]
 
@@ -241,7 +225,7 @@ def test_the_model_is_kept_as_numbers_and_used_again(tmp_path: Path) -> None:
 
 
 def test_a_bundle_without_a_learner_says_what_to_install(tmp_path: Path) -> None:
-    ports = replace(store(tmp_path, owned(), nobodys("cart-ui")), learner=None)
+    ports = replace(store(tmp_path, owned(JULY), nobodys("cart-ui", JULY)), learner=None)
 
     with pytest.raises(BadInput, match="install trimtab"):
         learn(TICK, ports, NOW)

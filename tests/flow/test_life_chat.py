@@ -50,6 +50,16 @@ def test_an_updated_message_is_still_found(chat: Chat) -> None:
     assert chat.find(CHANNEL, "nonce-1") == ref
 
 
+def test_of_two_with_one_nonce_the_first_is_found_until_it_is_taken_back(chat: Chat) -> None:
+    first, second = (chat.post(CHANNEL, BLOCKS, "hello", "nonce-1") for _ in range(2))
+
+    assert chat.find(CHANNEL, "nonce-1") == first
+    chat.withdraw(first)
+    assert chat.find(CHANNEL, "nonce-1") == second
+    with pytest.raises(Refused):
+        chat.withdraw(first)
+
+
 def test_a_message_that_is_not_there_cannot_be_updated(chat: Chat) -> None:
     with pytest.raises(Refused):
         chat.update(MessageRef(CHANNEL, "1700000000.000100"), BLOCKS, "goodbye")

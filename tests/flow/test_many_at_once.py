@@ -1,16 +1,25 @@
 """Twenty receives, five merges, six ingests in the same moment: nothing is lost, nothing happens twice."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
+
+import pytest
 
 from tests.flow.at_once import at_once, drop, loaded, stored
-from tests.flow.flow_world import ONE, REPO, World, make_world, shrink
+from tests.flow.flow_world import ONE, REPO, TWO, World, make_world, shrink
+from trimtab.adapters.memory import MemoryChat
 from trimtab.errors import Upstream
+from trimtab.flow.answers import nonce_of
 from trimtab.flow.ingest_usage import ATTEMPTS
 from trimtab.flow.life import Moved
+from trimtab.flow.merge import merge
 from trimtab.flow.receive import ReceivePorts, Reply, receive
+from trimtab.flow.wake import Wake
 from trimtab.lifecycle import State
+from trimtab.ports import MessageRef
 from trimtab.sources.senders import inbox_key
 
 RECEIVES, MERGES, INGESTS = 20, 5, 6
@@ -60,6 +69,79 @@ def test_five_decisions_at_once_end_in_one(tmp_path: Path) -> None:
     assert world.merges() == (world.life().state is State.MERGED)
     assert world.ports.ledger.verify() == []
     assert len(world.forge.desk(REPO).numbers()) == 1
+
+
+@dataclass
+class Twin:
+    """A chat in which, just before its first message is posted, another instance that got the same request does all of its own work."""
+
+    chat: MemoryChat
+    meanwhile: Callable[[], object]
+    is_second: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.chat, name)
+
+    def post(self, *arguments: Any) -> MessageRef:
+        if not self.is_second:
+            self.is_second = True
+            self.meanwhile()
+        return self.chat.post(*arguments)
+
+
+@pytest.mark.parametrize("action", ["approve", "reject", "evidence"])
+def test_a_click_that_two_instances_serve_in_the_same_moment_is_answered_once(tmp_path: Path, action: str) -> None:
+    """Slack has no post that is sent once however often it is asked for; and a second answer reads like a second decision."""
+    world = make_world(tmp_path, TWO)
+    world.propose(shrink())
+    key = world.receive(world.press(action))
+    before, kinds = len(world.chat.messages), len(world.kinds())
+    chat = Twin(world.chat, lambda: merge(Wake(key=key), world.ports, world.now))
+
+    merge(Wake(key=key), replace(world.ports, chat=chat), world.now)
+
+    assert chat.is_second
+    answers = [message for message in world.chat.messages[before:] if message.nonce == nonce_of(key)]
+    assert len(answers) == 1
+    assert (len(world.kinds()) > kinds) == (action != "evidence")
+    assert merge(Wake(key=key), world.ports, world.now) == "answered before"
+
+
+def test_a_command_that_two_instances_serve_in_the_same_moment_is_answered_once(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    fields = b"command=%2Ftrimtab&text=status&user_id=U0PLATFORM&channel_id=C0CLOSED&trigger_id=1"
+    key = world.receive(world.slack(fields))
+    world.chat.closed = frozenset({"C0CLOSED"})
+    chat = Twin(world.chat, lambda: merge(Wake(key=key), world.ports, world.now))
+
+    merge(Wake(key=key), replace(world.ports, chat=chat), world.now)
+
+    assert [(message.ref.channel, message.nonce) for message in world.chat.messages] == [("D0PLATFORM", nonce_of(key))]
+
+
+def test_an_answer_stands_though_nobody_can_look_whether_it_is_the_only_one(tmp_path: Path) -> None:
+    """It was said; the request would otherwise be served again for nothing but that."""
+    world = make_world(tmp_path, TWO)
+    world.propose(shrink())
+    key = world.receive(world.press("approve"))
+
+    @dataclass
+    class Tired(MemoryChat):
+        said: bool = False
+
+        def post(self, *arguments: Any) -> MessageRef:
+            self.said = self.said or arguments[3] == nonce_of(key)
+            return super().post(*arguments)
+
+        def find(self, *arguments: Any) -> MessageRef | None:
+            if self.said:
+                raise Upstream("Slack: too many calls")
+            return super().find(*arguments)
+
+    chat = Tired(messages=world.chat.messages)
+
+    assert merge(Wake(key=key), replace(world.ports, chat=chat), world.now).startswith("Your approve is recorded")
+    assert [event for event, _ in world.log.said if event == "answer.not-looked-for"] == ["answer.not-looked-for"]
 
 
 def tried(world: World, key: str) -> str:

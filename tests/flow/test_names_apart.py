@@ -5,16 +5,18 @@ import secrets
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from tests.flow.flow_world import GITHUB_SECRET, World, make_world, shrink
+from tests.flow.flow_world import GITHUB_SECRET, ONE, World, make_world, shrink
 from tests.judgement import OWNERS
 from trimtab.adapters.named_chat import NamedChat
 from trimtab.adapters.store.named import NamedLedger
 from trimtab.adapters.store.people import StorePeople
+from trimtab.cli.story import life_of, proposal_row
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.erase import erase
 from trimtab.flow.life import STREAMS, fold
@@ -98,6 +100,27 @@ def test_people_read_names_and_the_card_says_them(world: World) -> None:
     assert {entry.actor for entry in named.entries(stream)} >= {"propose", "merge", "verify", NAME}
     assert [approval.person for approval in fold(named.head(stream)).approvals] == [NAME]
     assert not any("person-" in json.dumps(message.blocks) + message.text for message in world.chat.messages)
+
+
+@pytest.mark.parametrize("is_rising", [True, False], ids=["keys as names", "keys the other way round"])
+def test_people_are_read_in_the_order_of_their_names_whatever_their_keys(tmp_path: Path, is_rising: bool) -> None:
+    """Else the same owners.yaml reads otherwise in every deployment."""
+    world = make_world(tmp_path, ONE, owners=CANARY)
+    numbers = count() if is_rising else count(99, -1)
+    people = StorePeople(world.objects, lambda: f"{next(numbers):012x}0000")
+    for name in (NAME, "ml-owner"):
+        people.key_of(name)
+    world = replace(world, ports=replace(world.ports, people=people, chat=NamedChat(world.chat, people)))
+    world.propose(shrink())
+    world.click("approve", "U0STRANGER")
+
+    keys = world.life().verdict.approvers  # type: ignore[union-attr]
+    assert list(keys) == sorted(keys), "the record does not tell whose name comes first"
+    assert "**one person**, `canary-approver` or `ml-owner`:" in world.pull().body
+    assert "| 1 of: canary-approver, ml-owner |" in world.pull().body
+    assert "canary-approver or ml-owner" in json.dumps(world.cards()[0].blocks)
+    read = replace(world.ports, ledger=NamedLedger(world.objects, lambda: "n", people))
+    assert proposal_row(life_of(world.life().planned().id, read))["waits_for"] == "canary-approver or ml-owner"
 
 
 def test_after_erasing_a_reader_sees_the_key_and_nothing_breaks(world: World) -> None:

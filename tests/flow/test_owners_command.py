@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.outlook import NOW, RULES, cells, days, store
+from tests.outlook import NOW, RULES, days, nobodys, owned, store
 from trimtab.cli.main import app
 from trimtab.errors import BadInput, Refused, TrimtabError
 from trimtab.flow.learn import learn
@@ -94,22 +94,11 @@ def test_policy_check_reads_the_csv_too(tmp_path: Path, folder: Path) -> None:
 
 
 # ── suggestions ──────────────────────────────────────────────────────────────────────────────────────────────────────
-WORDS = {"ml": ("train", "serving", "notebook"), "web": ("cart", "checkout", "catalog")}
-
-
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A store with one suggestion, prod/cart-ui for web, and rules in a folder."""
-    owned = [
-        cell
-        for team, words in WORDS.items()
-        for word in words
-        for kind in ("api", "batch")
-        for cluster in ("prod", "staging")
-        for cell in cells(team, JULY, namespace=f"{word}-{kind}", cluster=cluster)
-    ]
     root = tmp_path / "store"
-    ports = store(root, owned, cells(None, JULY, namespace="cart-ui", part="unallocated", reason="no owner rule matches"))
+    ports = store(root, owned(JULY), nobodys("cart-ui", JULY))
     learn(Wake(key="inbox/clock/learn/2026-07-21T06:00Z"), ports, NOW)
     monkeypatch.setenv("TRIMTAB_SETTINGS", json.dumps({"config_dir": str(RULES)}))
     return f"file://{root}"

@@ -17,7 +17,7 @@ from trimtab.flow.audits import FIRST, KEEP, OVERLAP, STREAM, follow_audits
 from trimtab.flow.health_alerts import open_alerts
 from trimtab.flow.receive import ReceivePorts, receive
 from trimtab.lifecycle import State
-from trimtab.records import AuditEntry, Cluster, ClusterUid, ProjectUid
+from trimtab.records import AuditEntry, ClusterUid, ProjectUid
 from trimtab.sources.senders import Request, inbox_key
 
 PROJECT = cluster().project_uid
@@ -111,7 +111,7 @@ def test_an_alert_that_cannot_be_read_vetoes_every_project_and_is_done_with_a_re
 
 def test_while_palette_is_silent_the_veto_stays(tmp_path: Path) -> None:
     class Silent(MemoryPalette):
-        def clusters(self) -> tuple[Cluster, ...]:
+        def projects(self) -> dict[ClusterUid, ProjectUid]:
             raise Upstream("Palette is silent")
 
     world = awaiting(tmp_path)

@@ -1,9 +1,11 @@
 """The weakest way to usage: Palette's own means, for a cluster that no collector reads; and its rates of private capacity."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import permutations
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -11,14 +13,21 @@ from tests.flow.flow_world import World, make_world
 from tests.judgement import NOW, UID, cluster
 from trimtab.adapters.memory import MemoryPalette
 from trimtab.errors import Upstream
-from trimtab.flow.collect_all import collect_one
+from trimtab.flow.collect import CollectPorts
+from trimtab.flow.collect_all import collect_all, collect_one
 from trimtab.flow.governance import home_governance
 from trimtab.flow.ingest_usage import ingest_usage
+from trimtab.flow.landed import usage_landed
 from trimtab.flow.palette_usage import palette_usage
 from trimtab.flow.private_rates import KEPT, private_rates
+from trimtab.flow.still_now import STILL_NOW
+from trimtab.flow.usage_drop import HOUR, leave
+from trimtab.flow.wake import Wake
+from trimtab.ports import Metrics
 from trimtab.records import MeasuredUse, PrivateRate
-from trimtab.sources.palette_usage import WHOLE, rows
+from trimtab.sources.palette_usage import NODE, WHOLE, rows
 from trimtab.sources.prometheus import COLUMNS, Target
+from trimtab.tables import scan
 from trimtab.units import Bytes, Millicores
 
 END = NOW.replace(minute=0)
@@ -83,14 +92,90 @@ def test_the_same_hours_twice_are_one_drop(tmp_path: Path) -> None:
     assert len(markers(tmp_path)) == 1
 
 
-def test_its_hours_give_way_to_any_collectors(tmp_path: Path) -> None:
-    """A collector reads an hour after it ended; Palette's drop is dated at its end, so it never holds over one that is later."""
-    world = world_of(tmp_path, use(0))
+def pushed(world: World, hours: int, at: datetime) -> str:
+    """The drop of the cluster's own collector, with its first `hours` hours; the marker's URL."""
+    one = {"cluster_uid": UID, "cluster": "dev-east", "labels": "{}", "seconds": 3600, "pending": False, "pool": "batch", "node": "n-1"}
+    machine = {"cpu_capacity": 4000, "memory_capacity": 8 << 30, "gpu_capacity": 0}
+    own = {"namespace": "web", "pod": "web-1", "workload": "web", "workload_kind": "Deployment", "cpu_request": 500, "cpu_used": 300}
+    found = [
+        tuple((one | kind | {"hour": hour.replace(tzinfo=None)}).get(column.name) for column in COLUMNS)
+        for hour in (START + timedelta(hours=number) for number in range(hours))
+        for kind in (machine, own)
+    ]
+    return leave(TARGET, (START, START + timedelta(hours=hours)), found, place_of(world), at)
 
+
+def place_of(world: World) -> CollectPorts:
+    ports = world.ports
+    metrics = cast(Metrics, None)
+    return CollectPorts(
+        metrics=metrics, buckets=ports.buckets, engine=ports.engine, scratch=ports.scratch, store=ports.settings.store
+    )  # fmt: skip
+
+
+def stored(world: World) -> list[tuple[object, ...]]:
+    """Hours after the first, node, CPU asked for, CPU used, of every pod in the lake."""
+    since = f"date_diff('hour', TIMESTAMP '{START:%Y-%m-%d %H:%M:%S}', \"hour\")"
+    rows = scan("usage", world.ports.lake.files("usage"))
+    with world.ports.engine.session() as session:
+        return session.rows(f"SELECT {since}, node, cpu_request, cpu_used FROM ({rows}) WHERE pod IS NOT NULL ORDER BY ALL")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_its_hours_give_way_to_any_collectors_whenever_they_come(tmp_path: Path, order: tuple[int, ...]) -> None:
+    """A collector that dies at noon leaves a morning; Palette, asked for the whole day in the evening, must not push it aside.
+
+    And no hour is there twice, which would count its use twice.
+    """
+    world = world_of(tmp_path, use(0), use(1), use(2))
+    drops = [pushed(world, 2, START + timedelta(hours=2, minutes=7))]
+    for until in (START + timedelta(hours=2), END):
+        palette_usage(cluster(), START, until, world.ports, NOW)
+    drops += [marker for marker in markers(tmp_path) if marker not in drops]
+    assert len(drops) == 3
+
+    for number in order:
+        ingest_usage(drops[number], world.ports, tmp_path)
+
+    assert stored(world) == [(0, "n-1", 500, 300), (1, "n-1", 500, 300), (2, NODE, None, 250)]
+
+
+def test_what_palette_says_later_of_its_own_hours_holds(tmp_path: Path) -> None:
+    world = world_of(tmp_path, use(0, cpu=100))
+    palette_usage(cluster(), START, END - HOUR, world.ports, NOW)
+    ingest_usage(markers(tmp_path)[0], world.ports, tmp_path)
+    world.ports = replace(world.ports, palette=MemoryPalette(world.palette.known, uses=(use(0, cpu=900),)))
+    before = markers(tmp_path)
     palette_usage(cluster(), START, END, world.ports, NOW)
 
-    (marker,) = markers(tmp_path)
-    assert f'"collected_at": "{END:%Y-%m-%dT%H:%M:%SZ}"' in world.ports.buckets.read(marker).decode()
+    (later,) = set(markers(tmp_path)) - set(before)
+    ingest_usage(later, world.ports, tmp_path)
+
+    assert stored(world) == [(0, NODE, None, 900)]
+
+
+def test_palette_is_asked_from_the_day_that_a_cluster_stops_pushing_until_it_pushes_again(tmp_path: Path) -> None:
+    """Palette's own hours, landed and young, are no sign that the cluster's collector is back."""
+    world = world_of(tmp_path, use(0), use(1), use(2))
+    world.ports.documents.publish(f"demand/{UID}", {})
+    usage_landed(pushed(world, 2, START + timedelta(hours=2, minutes=7)), world.ports, tmp_path)
+
+    def tick(at: datetime) -> str:
+        """The clock strikes, and whatever collect left lands."""
+        before = markers(tmp_path)
+        said = collect_all(Wake(key=f"inbox/clock/collect/{at.isoformat()}"), world.ports, at)
+        for marker in markers(tmp_path):
+            if marker not in before:
+                usage_landed(marker, world.ports, tmp_path)
+        return said.rpartition("; ")[2]
+
+    silent = START + HOUR + STILL_NOW + timedelta(minutes=5)
+    assert tick(NOW) == "1 push theirs"
+    assert [tick(silent), tick(silent + HOUR)] == ["0 push theirs", "0 push theirs"]
+    assert stored(world)[-1] == (2, NODE, None, 250)
+    usage_landed(pushed(world, 40, silent + HOUR), world.ports, tmp_path)
+    assert tick(silent + 2 * HOUR) == "1 push theirs"
+    assert {node for _, node, *_ in stored(world)} == {"n-1"}
 
 
 def test_no_measurement_leaves_no_drop(tmp_path: Path) -> None:

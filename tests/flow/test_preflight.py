@@ -116,6 +116,19 @@ def test_a_cluster_is_called_by_its_name_with_its_uid_beside_it(tmp_path: Path) 
     assert found[f"cluster dev-east ({UID})"].color == "green"
 
 
+def test_a_cluster_of_which_only_palette_tells_is_named(tmp_path: Path) -> None:
+    """Its hours are young, and yet nothing can be proposed on them: Palette knows no requests."""
+    world = make_world(tmp_path)
+    world.ports.documents.publish(f"demand/{UID}", {"hour": NOW.isoformat(), "collected": (NOW - timedelta(days=3)).isoformat()})
+
+    (found,) = [item for item in preflight(world.ports, NOW) if item.about.startswith("cluster ")]
+
+    assert (found.color, found.detail) == (
+        "yellow",
+        "usage until 2026-11-18T10:00:00+00:00 by Palette's own figures alone: nothing is proposed there",
+    )
+
+
 @pytest.mark.parametrize(("days", "said"), [(3, "no usage since 2026-11-18T10:00"), (None, "no usage was ever measured")])
 def test_a_cluster_whose_usage_stopped_is_named(tmp_path: Path, days: int | None, said: str) -> None:
     world = make_world(tmp_path)

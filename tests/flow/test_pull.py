@@ -152,7 +152,8 @@ def test_the_clock_asks_and_the_request_brings_the_bill_into_the_lake(tmp_path: 
     ticked = land(Wake(key=tick_key("ingest", NOW)), ports, NOW)
     (request,) = ports.inbox.pending("ingest")
     landed = serve(land, Wake(key=request), ports, NOW)
-    again = land(Wake(key=tick_key("ingest", NOW + timedelta(hours=1))), ports, NOW)
+    later = NOW + timedelta(hours=ports.settings.attribute_hours)
+    again = land(Wake(key=tick_key("ingest", later)), ports, later)
     night = NOW.replace(hour=3) + timedelta(days=1)
     at_night = land(Wake(key=tick_key("ingest", night)), ports, night)
 

@@ -5,49 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.flow_world import FREEZE, ONE, PATH, REPO, YAML, Mode, World, fits, make_world, shrink
+from tests.flow.flow_world import FREEZE, ONE, PATH, REPO, YAML, Mode, fits, make_world, shrink
+from tests.flow.rollback_world import applied, forward, kinds, rollback, turned_down, worsen
 from tests.judgement import POLICY, UID
 from trimtab.errors import Refused
 from trimtab.flow.freezes import frozen_on, lift
-from trimtab.flow.life import Life
 from trimtab.flow.rollback import ask_to_undo
 from trimtab.lifecycle import State
 from trimtab.records import PersonId
-
-
-def forward(world: World) -> Life:
-    """The life of the change itself."""
-    (found,) = [life for life in world.lives() if life.planned().undoes is None]
-    return found
-
-
-def rollback(world: World) -> Life | None:
-    """The life of what undoes it."""
-    return next((life for life in world.lives() if life.planned().undoes is not None), None)
-
-
-def kinds(world: World, life: Life) -> list[str]:
-    return [entry.kind for entry in world.ports.ledger.entries(life.planned().stream)]
-
-
-def applied(root: Path, policy: bytes = ONE) -> World:
-    """Approved by a click, merged, applied, seen."""
-    world = make_world(root, policy)
-    world.propose(shrink())
-    world.click("approve")
-    world.apply()
-    world.later(hours=1)
-    world.tick_verify()
-    assert forward(world).state is State.APPLIED
-    return world
-
-
-def worsen(world: World, hours: int = 2, pending: int = 4) -> None:
-    """Pods wait, hour after hour, and every hour is looked at."""
-    for _ in range(hours):
-        world.later(hours=1)
-        world.measure(pending=pending)
-        world.tick_verify()
 
 
 @pytest.mark.security(20)
@@ -216,14 +181,7 @@ def test_a_click_that_no_longer_proves_itself_agrees_to_nothing(tmp_path: Path) 
 
 
 def test_a_person_can_turn_the_rollback_down_and_it_does_not_come_back(tmp_path: Path) -> None:
-    world = applied(tmp_path)
-    (approval,) = forward(world).approvals
-    world.objects.delete(approval.key)
-    worsen(world)
-    back = rollback(world)
-    assert back is not None
-    assert back.pull_request is not None
-    world.forge.close_pull_request(REPO, back.pull_request.number)
+    world, _ = turned_down(tmp_path)
 
     worsen(world, hours=3)
 

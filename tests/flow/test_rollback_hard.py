@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.flow.flow_world import ONE, PATH, REPO, YAML, World, make_world, shrink
-from tests.flow.test_rollback import applied, forward, kinds, rollback, worsen
+from tests.flow.rollback_world import applied, forward, kinds, rollback, worsen
 from tests.flow.test_verify_ticks import bill
 from tests.judgement import POLICY
 from trimtab.adapters.localforge import Rules, human_merge, protect

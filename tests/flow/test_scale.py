@@ -3,6 +3,7 @@
 Counts and not times: a request that is made for each cluster is made once for it, whatever else there is.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -12,17 +13,20 @@ from pathlib import Path
 import pytest
 
 from tests.flow.flow_world import ONE, REPO, YAML, World, make_world, shrink
-from tests.judgement import UID
+from tests.flow.group_world import TOGETHER
+from tests.judgement import CONFIG, UID
 from trimtab.adapters.memory import MemoryPalette, Message
 from trimtab.adapters.store.objects import Listed, Objects
 from trimtab.adapters.store.state import state_over
 from trimtab.errors import BadInput, Upstream
 from trimtab.flow.codec import dump
-from trimtab.flow.propose import PART_SECONDS, Analysis
-from trimtab.flow.runs import ANSWERED_WITHIN, analysis_key, analyzed, live_pools
+from trimtab.flow.groups import Group
+from trimtab.flow.propose import PART_SECONDS
+from trimtab.flow.run_parts import FULL, Opening, refused
+from trimtab.flow.runs import ANSWERED_WITHIN, Analysis, analysis_key, analyzed, live_pools
 from trimtab.flow.wake import tick_key
 from trimtab.lifecycle import State
-from trimtab.records import Cluster, ClusterUid, Finding, Subject
+from trimtab.records import Cluster, ClusterUid, Finding, ProposalId, Refusal, Subject
 
 FREELY = ONE.replace(b"auto_merges_per_day: 2", b"share_of_pools_per_run: 1.0, share_of_pools_per_day: 1.0, open_at_once: 100")
 
@@ -135,9 +139,9 @@ def uid_of(n: int) -> ClusterUid:
     return ClusterUid(f"{int(UID, 16) + n:x}")
 
 
-def estate(root: Path, clusters: int, policy: bytes = ONE) -> Estate:
+def estate(root: Path, clusters: int, policy: bytes = ONE, config: bytes = CONFIG) -> Estate:
     """So many clusters like dev-east, a file each."""
-    world = make_world(root, policy)
+    world = make_world(root, policy, config=config)
     (first,) = world.palette.known
     known = tuple(
         replace(first, uid=uid_of(n), name=f"dev-{n}", pools=tuple(replace(pool, cluster_uid=uid_of(n)) for pool in first.pools))
@@ -225,9 +229,13 @@ def test_the_last_cluster_of_a_run_wakes_its_opening_once(tmp_path: Path) -> Non
 
 
 # ── open ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_where_an_hour_is_full_nothing_more_is_judged_and_each_is_told_why(tmp_path: Path) -> None:
+GROUPINGS = pytest.mark.parametrize("config", [CONFIG, TOGETHER], ids=["one by one", "by file"])
+
+
+@GROUPINGS
+def test_where_an_hour_is_full_nothing_more_is_judged_and_each_is_told_why(tmp_path: Path, config: bytes) -> None:
     """Of a thousand findings four are opened in an hour; judging and recording the others would take hours, every day."""
-    world = estate(tmp_path, 12, FREELY)
+    world = estate(tmp_path, 12, FREELY, config)
 
     outcome = opened(world)
 
@@ -237,8 +245,9 @@ def test_where_an_hour_is_full_nothing_more_is_judged_and_each_is_told_why(tmp_p
     assert len(world.forge.desk(REPO).numbers()) == 4
 
 
-def test_a_finding_that_the_hour_has_no_room_for_costs_one_read_of_its_analysis(tmp_path: Path) -> None:
-    few, many = estate(tmp_path / "few", 12, FREELY), estate(tmp_path / "many", 24, FREELY)
+@GROUPINGS
+def test_a_finding_that_the_hour_has_no_room_for_costs_one_read_of_its_analysis(tmp_path: Path, config: bytes) -> None:
+    few, many = estate(tmp_path / "few", 12, FREELY, config), estate(tmp_path / "many", 24, FREELY, config)
 
     requests = [world.store_requests(partial(opened, world)) for world in (few, many)]
 
@@ -246,8 +255,60 @@ def test_a_finding_that_the_hour_has_no_room_for_costs_one_read_of_its_analysis(
     assert requests[1] - requests[0] == 12 * 3
 
 
-def test_what_is_open_is_renewed_however_full_the_hour_is(tmp_path: Path) -> None:
-    world = estate(tmp_path, 8, FREELY)
+@GROUPINGS
+def test_where_only_so_many_may_be_open_nothing_more_is_judged(tmp_path: Path, config: bytes) -> None:
+    """What holds the first change of a cluster back holds every other one back."""
+    policy = FREELY.replace(b"open_at_once: 100", b"open_at_once: 2")
+    few, many = estate(tmp_path / "few", 3, policy, config), estate(tmp_path / "many", 6, policy, config)
+
+    opened(few)
+    opened(many)
+
+    assert [world.refused().count("open-limit: 2 are open") for world in (few, many)] == [1, 4]
+    assert many.tenant.asked.count("cluster") == few.tenant.asked.count("cluster"), "judging reads the cluster"
+
+
+def test_what_stops_only_a_later_change_of_several_stops_others_where_those_before_it_are_open(tmp_path: Path) -> None:
+    """Judged beside changes that never opened, a limit may have seemed to be reached."""
+    world = make_world(tmp_path, FREELY)
+    world.propose(shrink())
+    lead = world.life().planned()
+    later = replace(lead, finding=replace(lead.finding, subject=replace(lead.finding.subject, pool="web")))
+    group, why = Group(id=ProposalId("prop-group"), parts=(lead, later)), "open-limit: 2 are open of at most 2"
+
+    def full(*answers: ProposalId | Refusal) -> dict[str, str]:
+        opening = Opening()
+        opening.note_full_of(group, answers)
+        return opening.full
+
+    assert full(refused(later.finding, "not-opened", why)) == {}
+    assert full(refused(lead.finding, "not-opened", why)) == {REPO: why}
+    assert full(refused(later.finding, "not-opened", why), group.id) == {REPO: why}
+    assert full(refused(lead.finding, "not-opened", "cool-down: too early"), group.id) == {}
+
+
+def test_a_cluster_with_something_open_is_looked_at_however_full_its_repo_is(tmp_path: Path) -> None:
+    """A change of the same file joins what is open there, and no pull request more is opened for it."""
+    world = estate(tmp_path, 6, FREELY, TOGETHER)
+    opened(world)
+    world.later(minutes=5)
+    world.tick()
+    for n, known in enumerate(world.tenant.known):
+        second = replace(found_on(n), subject=replace(found_on(n).subject, pool="system"))
+        said = Analysis(run=world.run, cluster_uid=known.uid, findings=(found_on(n), second), refusals=(), cluster=known)
+        world.ports.documents.publish(analysis_key(world.run, known.uid), dump(said))
+    world.ports.inbox.put(f"inbox/propose/{world.run}.open", b"{}")
+    world.serve(f"inbox/propose/{world.run}.open")
+
+    rows = json.loads(world.refused())
+    by_limit = {is_it: [row["cluster_uid"] for row in rows if row["reason"].startswith(FULL[0]) is is_it] for is_it in (True, False)}
+    assert by_limit[True] == [uid_of(4), uid_of(5), uid_of(5)], "the record knows the fifth, which found it full"
+    assert by_limit[False] == [uid_of(n) for n in range(5)], "their files say another number of system"
+
+
+@GROUPINGS
+def test_what_is_open_is_renewed_however_full_the_hour_is(tmp_path: Path, config: bytes) -> None:
+    world = estate(tmp_path, 8, FREELY, config)
     opened(world)
     world.later(minutes=5)
 
@@ -257,9 +318,10 @@ def test_what_is_open_is_renewed_however_full_the_hour_is(tmp_path: Path) -> Non
     assert [life.state for life in world.lives()].count(State.AWAITING) == 4
 
 
-def test_an_opening_that_has_no_time_left_goes_on_in_a_message_of_its_own(tmp_path: Path) -> None:
+@GROUPINGS
+def test_an_opening_that_has_no_time_left_goes_on_in_a_message_of_its_own(tmp_path: Path, config: bytes) -> None:
     """And ends where it would have ended at once."""
-    world = estate(tmp_path, 6, FREELY)
+    world = estate(tmp_path, 6, FREELY, config)
     slow = iter(range(0, 10**9, int(PART_SECONDS)))
     world.ports = replace(world.ports, stopwatch=lambda: float(next(slow)))
 
@@ -274,8 +336,9 @@ def test_an_opening_that_has_no_time_left_goes_on_in_a_message_of_its_own(tmp_pa
     assert len(world.asking()) == 4
 
 
-def test_a_part_that_is_delivered_twice_opens_nothing_twice(tmp_path: Path) -> None:
-    world = estate(tmp_path, 6, FREELY)
+@GROUPINGS
+def test_a_part_that_is_delivered_twice_opens_nothing_twice(tmp_path: Path, config: bytes) -> None:
+    world = estate(tmp_path, 6, FREELY, config)
     slow = iter(range(0, 10**9, int(PART_SECONDS)))
     world.ports = replace(world.ports, stopwatch=lambda: float(next(slow)))
     opened(world)

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.bills import bill, estate, node, pod
-from tests.outlook import NOW, cells, days, documents, store
-from trimtab.attribution.cube import Cell
+from tests.outlook import NOW, WORDS, days, documents, nobodys, owned, store
 from trimtab.errors import BadInput
 from trimtab.flow.learn import learn
 from trimtab.flow.suggestions import Answer, answer, owner_rule, read_answers, review_list
@@ -20,26 +19,13 @@ from trimtab.units import GIB
 
 TICK = Wake(key="inbox/clock/learn/2026-07-21T06:00Z")
 JULY = days(date(2026, 7, 1), [10] * 5)
-WORDS = {"ml": ("train", "serving", "notebook"), "web": ("cart", "checkout", "catalog")}
 
 
 def shop(root: Path, *unowned: str) -> Ports:
     """Two teams with namespaces on two clusters, and namespaces that nobody owns, after one learning."""
-    owned = [
-        cell
-        for team, words in WORDS.items()
-        for word in words
-        for kind in ("api", "batch")
-        for cluster in ("prod", "staging")
-        for cell in cells(team, JULY, namespace=f"{word}-{kind}", cluster=cluster)
-    ]
-    ports = store(root, owned, *(nobodys(name) for name in unowned))
+    ports = store(root, owned(JULY), *(nobodys(name, JULY) for name in unowned))
     learn(TICK, ports, NOW)
     return ports
-
-
-def nobodys(namespace: str) -> list[Cell]:
-    return cells(None, JULY, namespace=namespace, part="unallocated", reason="no owner rule matches")
 
 
 def rows(ports: Ports) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.flow.flow_world import ONE, REPO, SLACK_SECRET, YAML, World, make_world, shrink
-from tests.flow.test_rollback import applied, forward, kinds, rollback, worsen
+from tests.flow.rollback_world import applied, forward, kinds, rollback, turned_down, worsen
 from tests.flow.test_slack_thread import Mute, typed
 from tests.judgement import OWNERS, UID
 from trimtab.adapters.localforge import set_account
@@ -252,20 +252,13 @@ def test_a_request_that_was_long_on_its_way_undoes_nothing_that_was_merged_since
 
 
 def test_a_rollback_that_people_turned_down_does_not_come_again_because_somebody_asks(tmp_path: Path) -> None:
-    world = applied(tmp_path)
-    (approval,) = forward(world).approvals
-    world.objects.delete(approval.key)
-    worsen(world)
-    back = rollback(world)
-    assert back is not None
-    assert back.pull_request is not None
-    world.forge.close_pull_request(REPO, back.pull_request.number)
+    world, url = turned_down(tmp_path)
     world.later(hours=1)
     world.tick_verify()
 
     told = typed(world, f"rollback {proposal(world)} slow jobs")
 
-    assert told == f"Its rollback {back.pull_request.url} is ignored already, and it is not opened a second time."
+    assert told == f"Its rollback {url} is ignored already, and it is not opened a second time."
     assert len(world.forge.desk(REPO).numbers()) == 2
 
 

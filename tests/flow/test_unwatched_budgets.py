@@ -10,13 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.flow.budget_world import at, judge, make_budget_world, spend, tick
-from tests.flow.flow_world import Died, Fault, Mode, World, faulty
+from tests.flow.flow_world import Fault, Mode, World, faulty
 from tests.judgement import OWNERS, files
 from trimtab.adapters.store.objects import open_objects
 from trimtab.adapters.store.state import state_over
 from trimtab.attribution.summary import Amounts, CostLine, Summary
 from trimtab.cli.main import app
-from trimtab.errors import Upstream
 from trimtab.flow.governance import home_governance
 from trimtab.flow.unwatched import blind_spots
 
@@ -143,12 +142,7 @@ def test_whichever_write_it_dies_at_a_blind_budget_is_named_once(tmp_path: Path,
     for k in range(1, 5):
         world = make_budget_world(tmp_path / str(k), MISSPELLED)
         bill(world, "dev-east/train")
-        healthy, world.ports = world.ports, faulty(world.ports, Fault(k, mode))
-        try:
-            tick(world)
-        except (Died, Upstream):
-            world.ports = healthy
-            tick(world)
+        world.survive(faulty(world.ports, Fault(k, mode)), tick)
         counted.append(len(world.cards()))
 
     assert counted == [1] * 4

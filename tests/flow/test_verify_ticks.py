@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import pytest
 
@@ -44,6 +44,16 @@ def bill(world: World, days: int, hours: int = 120, *, newest: int = 120, since:
     world.ports.documents.publish("summaries/all/p-2026-11", summary.to_json())
 
 
+def billed(root: Path, newest: int = 120) -> World:
+    """Nine days after the change was seen, with eight of them on the bill."""
+    world = merged(root)
+    world.apply()
+    world.later(days=9)
+    world.measure()
+    bill(world, days=8, newest=newest)
+    return world
+
+
 # ── applied, healthy, saved ──────────────────────────────────────────────────────────────────────────────────────────
 def test_a_merge_is_applied_when_the_live_pool_shows_it(tmp_path: Path) -> None:
     world = merged(tmp_path)
@@ -78,11 +88,7 @@ def test_what_the_measured_hour_says_of_health_counts_only_from_after_the_merge(
 
 
 def test_a_saving_is_verified_against_the_bill(tmp_path: Path) -> None:
-    world = merged(tmp_path)
-    world.apply()
-    world.later(days=9)
-    world.measure()
-    bill(world, days=8)
+    world = billed(tmp_path)
 
     world.tick_verify()
 
@@ -94,11 +100,7 @@ def test_a_saving_is_verified_against_the_bill(tmp_path: Path) -> None:
 
 
 def test_the_day_that_a_bill_is_still_being_filled_with_is_no_saving(tmp_path: Path) -> None:
-    world = merged(tmp_path)
-    world.apply()
-    world.later(days=9)
-    world.measure()
-    bill(world, days=8, newest=30)
+    world = billed(tmp_path, newest=30)
 
     world.tick_verify()
 
@@ -110,11 +112,7 @@ def test_the_day_that_a_bill_is_still_being_filled_with_is_no_saving(tmp_path: P
 
 def test_days_long_before_the_change_are_nothing_to_compare_with(tmp_path: Path) -> None:
     """Where months of bills are missing, the newest day before the change says nothing of the size before it."""
-    world = merged(tmp_path)
-    world.apply()
-    world.later(days=9)
-    world.measure()
-    bill(world, days=8)
+    world = billed(tmp_path)
     document = world.ports.documents.find("summaries/all/p-2026-11")
     bill(world, days=14, hours=960, since=-60)
     old = world.ports.documents.find("summaries/all/p-2026-11")
@@ -150,6 +148,24 @@ def test_pods_that_wait_in_two_measured_hours_are_a_regression_that_is_told_once
     (forward, *_) = [life for life in world.lives() if life.planned().undoes is None]
     kinds = [entry.kind for entry in world.ports.ledger.entries(forward.planned().stream)]
     assert (once, kinds.count("regressed")) == (0, 1)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("call", ["chat.update", "chat.post"])
+def test_whoever_dies_before_a_verified_saving_is_told_leaves_it_to_the_next_tick(
+    tmp_path: Path, call: str, when: Literal["before", "after"]
+) -> None:
+    """The record knows it by then, and nothing else would ever look at that change again."""
+    world = billed(tmp_path)
+    world.dying(call, world.tick_verify, when)
+    state = world.life().state
+    world.later(hours=1)
+
+    world.tick_verify()
+
+    said = [message.text for message in world.chat.messages if message.thread is not None and message.text.startswith("Verified")]
+    assert (state, len(said), world.life().news) == (State.VERIFIED, 1, ())
+    assert world.life().card is not None
 
 
 def test_a_saving_that_the_bill_cannot_tell_does_not_hold_a_healthy_pool_for_ever(tmp_path: Path) -> None:
@@ -435,11 +451,7 @@ def test_a_tick_on_the_hour_that_never_came_is_made_up_for_by_the_next_one(tmp_p
 
 
 def test_a_saving_is_told_once_more_over_a_month_of_bills(tmp_path: Path) -> None:
-    world = merged(tmp_path)
-    world.apply()
-    world.later(days=9)
-    world.measure()
-    bill(world, days=8)
+    world = billed(tmp_path)
     world.tick_verify()
     first = world.life().outcome
     world.later(days=24)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.flow.flow_world import ALERTS_SECRET, ONE, REPO, YAML, World, make_world, shrink
-from tests.flow.test_rollback import forward, kinds, rollback
+from tests.flow.rollback_world import forward, kinds, rollback
 from tests.judgement import CONFIG, NOW, UID
 from tests.prometheus_servers import prometheus
 from trimtab.adapters import http

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from tests.flow.flow_world import FREEZE, ONE, World, make_world, shrink
 from tests.flow.group_world import group_world, smaller
-from tests.flow.test_rollback import rollback, worsen
+from tests.flow.rollback_world import rollback, worsen
 from tests.judgement import CONFIG, OWNERS, UID
 from tests.ticket_servers import TOKEN, USER, Jira, ServiceNow, serving
 from trimtab.adapters.tickets import tickets_of

@@ -9,7 +9,7 @@ from cloudevents.http import from_dict
 
 from functions import aws_events, gcp_events
 from trimtab.errors import BadInput
-from trimtab.flow.wake import Wake, function_of
+from trimtab.flow.wake import Wake, function_of, object_wake
 
 EVENTS = Path(__file__).parents[2] / "events"
 PAIRS = sorted(path for path in EVENTS.glob("*/*.aws.json") if path.with_name(path.name.replace(".aws.", ".gcp.")).exists())
@@ -78,6 +78,6 @@ def test_an_event_nobody_sends_us_is_bad_input() -> None:
 
 def test_another_tenants_inbox_is_not_ours() -> None:
     """One bucket may hold several tenants; a wake for another one is never taken for ours."""
-    wake = aws_events.object_wake("example-store", "other/inbox/slack/abc", "1", "default")
+    wake = object_wake("s3://example-store", "other/inbox/slack/abc", "1", "default")
 
     assert not wake.key.startswith("inbox/slack/")

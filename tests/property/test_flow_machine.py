@@ -31,8 +31,8 @@ from trimtab.adapters.localforge import human_commit, human_merge
 from trimtab.adapters.localforge import review as human_review
 from trimtab.errors import Upstream
 from trimtab.flow.codec import dump
-from trimtab.flow.propose import Analysis
 from trimtab.flow.receive import ReceivePorts, receive
+from trimtab.flow.runs import Analysis
 from trimtab.flow.wake import AGAIN, Wake, serve, served_by, tick_key
 from trimtab.ports import Ports
 from trimtab.records import Refusal

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.edit_samples import files_below
-from trimtab.changes.consumers import Answer, reads
+from trimtab.changes.consumers import reads
+from trimtab.changes.turns import Answer
 
 SAMPLES = Path(__file__).parents[1] / "data" / "edits"
 STARTER = Path(__file__).parents[2] / "gitops_templates" / "starter"

@@ -11,8 +11,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from moto.server import ThreadedMotoServer
 
+from tests.aws_server import aws_server
 from tests.tls_server import Seen, Server, served
 from trimtab.adapters.aws.kms_signer import KmsSigner
 from trimtab.adapters.github import GitHubForge
@@ -195,18 +195,11 @@ def test_a_function_without_the_gates_key_publishes_no_check() -> None:
 
 @pytest.mark.security(6)
 def test_a_key_that_stays_in_kms_signs_as_well() -> None:
-    # A server, and not moto's mock: starting that one empties every other moto of this process.
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        session = boto3.Session("key", "secret", region_name="eu-central-1")
-        kms = session.client("kms", endpoint_url=f"http://{host}:{port}")
+    with aws_server() as url:
+        kms = boto3.Session("key", "secret", region_name="eu-central-1").client("kms", endpoint_url=url)
         key = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="RSA_2048")["KeyMetadata"]["KeyId"]
         token = KmsSigner(key=key, client=lambda: kms)({"iss": "11", "iat": 1, "exp": 2})
         public = serialization.load_der_public_key(kms.get_public_key(KeyId=key)["PublicKey"])
-    finally:
-        server.stop()
 
     assert isinstance(public, rsa.RSAPublicKey)
     assert jwt.decode(token, public, algorithms=["RS256"], options={"verify_exp": False})["iss"] == "11"

@@ -201,3 +201,21 @@ def test_who_owns_the_rules_of_the_game(text: str, owned: bool) -> None:
 def test_a_pattern_of_protected_branches_takes_slashes_too() -> None:
     assert matches("trimtab/*", "trimtab/a/b")
     assert not matches("main", "main2")
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("/.trimtab/ @acme/platform\n", False),
+        ("[Trimtab] @acme/platform\n/.trimtab/\n/.trimtab/policy.yaml @finops-owner\n", False),
+        ("^[Docs] @acme/docs\n/docs/\n", False),
+        ("/.trimtab/ @acme/platform\n/docs/\n", False),
+        ("* @acme/platform\n", True),
+        ("* @acme/platform\n/clusters/\n", True),
+        (".trimtab/ @acme/platform\n", True),
+        ("/.trimtab/ @acme/platform\n[Clusters] @acme/web\n/clusters/web/\n", True),
+    ],
+)
+def test_owners_of_trimtabs_own_folder_review_no_change_of_a_cluster(text: str, asks: bool) -> None:
+    """Otherwise nothing could ever merge by itself on GitLab: `.trimtab/` has to have owners for that."""
+    assert forge_rules(replace(SEEN, code_owners=text)).requires_review is asks

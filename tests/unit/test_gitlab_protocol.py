@@ -5,17 +5,8 @@ from typing import Any
 
 import pytest
 
-from trimtab.adapters.gitlab.protocol import (
-    Diff,
-    MergeRequest,
-    RawCommit,
-    User,
-    commit_of,
-    parsed,
-    pull_request_of,
-    refused_by,
-    refused_with,
-)
+from trimtab.adapters.gitlab.protocol import Diff, MergeRequest, RawCommit, User, parsed
+from trimtab.adapters.gitlab.values import commit_of, pull_request_of, refused_by, refused_with
 from trimtab.errors import Upstream
 from trimtab.records import CommitSha
 

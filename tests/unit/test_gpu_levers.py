@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.gpu_pools import A100_80, L4, NOW, T4, Shelf, always, case, demand, kind
+from tests.gpu_pools import A100_80, L4, NOW, T4, always, case, demand, kind
+from tests.pool_cases import Shelf
 from trimtab.analysis.demand import Demand
 from trimtab.analysis.rightsize import Answer, analyze
 from trimtab.records import EvidenceFloor, Finding, InstanceType, Refusal

@@ -1,7 +1,6 @@
 """What the lake knows of a pool's nodes and of how its pods may be moved: more read never makes advice bolder, and unread is not "no"."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -9,36 +8,18 @@ from typing import Any, cast
 import duckdb
 import pytest
 
+from tests.usage_folder import UsageFolder
 from trimtab.adapters.duckdb import DuckDb
 from trimtab.adapters.lake_usage import LakeUsage
 from trimtab.analysis.demand import Demand, Drain
 from trimtab.ports import Lake
 from trimtab.records import ClusterUid
-from trimtab.tables import PARTITIONS, USAGE
+from trimtab.tables import USAGE
 from trimtab.units import GIB
 
 UID = ClusterUid("uid-1")
 START, END = datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 7, 2, tzinfo=UTC)
 Row = dict[str, object]
-
-
-@dataclass
-class Folder:
-    """One day of one cluster."""
-
-    root: Path
-
-    def version(self, table: str) -> int | None:  # noqa: ARG002
-        return 1
-
-    def owner(self, table: str, partition: Mapping[str, str]) -> str | None:  # noqa: ARG002
-        return None
-
-    def partitions(self, table: str, partition: Mapping[str, str] | None = None) -> list[dict[str, str]]:  # noqa: ARG002
-        return [dict(zip(PARTITIONS[table], ("one", "d-2026-07-01"), strict=True))]
-
-    def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[str]:  # noqa: ARG002
-        return [str(path) for path in sorted(self.root.glob("*/*/*.parquet"))]
 
 
 def node(hour: int, name: str = "n-1", **changes: object) -> Row:
@@ -70,7 +51,7 @@ def demand_of(tmp_path: Path, rows: Sequence[Row]) -> Demand:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     engine = DuckDb(directories=(tmp_path,), scratch=scratch)
-    demand = LakeUsage(lake=cast("Lake", Folder(tmp_path / "usage")), engine=cast("Any", engine)).demand(UID, "web", START, END)
+    demand = LakeUsage(lake=cast("Lake", UsageFolder(tmp_path / "usage")), engine=cast("Any", engine)).demand(UID, "web", START, END)
     assert demand is not None
     return demand
 

@@ -1,7 +1,6 @@
 """Demand from the lake: SQL adds up what is known, and lets nothing unknown become zero."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from tests.usage_folder import UsageFolder
 from trimtab.adapters.demand_trace import read_trace
 from trimtab.adapters.duckdb import DuckDb
 from trimtab.adapters.lake_usage import LakeUsage
@@ -18,37 +18,13 @@ from trimtab.analysis.demand import Demand, Drain
 from trimtab.errors import BadInput
 from trimtab.ports import Lake
 from trimtab.records import ClusterUid
-from trimtab.tables import PARTITIONS, USAGE
+from trimtab.tables import USAGE
 from trimtab.units import GIB
 
 UID = ClusterUid("uid-1")
 START, END = datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 7, 3, tzinfo=UTC)
 TRACES = Path(__file__).parent / "demand_traces"
 Row = dict[str, object]
-
-
-@dataclass
-class Folder:
-    """The part of a lake that readers use: Parquet files by partition."""
-
-    root: Path
-    reads: int = 0
-
-    def version(self, table: str) -> int | None:  # noqa: ARG002
-        return 1 if self.root.exists() else None
-
-    def owner(self, table: str, partition: Mapping[str, str]) -> str | None:  # noqa: ARG002
-        return None
-
-    def partitions(self, table: str, partition: Mapping[str, str] | None = None) -> list[dict[str, str]]:
-        found = {tuple(part.split("=")[1] for part in path.parts[-3:-1]) for path in self.root.glob("*/*/*.parquet")}
-        every = [dict(zip(PARTITIONS[table], values, strict=True)) for values in sorted(found)]
-        return [each for each in every if (partition or {}).items() <= each.items()]
-
-    def files(self, table: str, partition: Mapping[str, str] | None = None) -> list[str]:  # noqa: ARG002
-        wanted = [f"{name}={value}" for name, value in (partition or {}).items()]
-        self.reads += 1
-        return [str(path) for path in sorted(self.root.glob("*/*/*.parquet")) if set(wanted) <= set(path.parts)]
 
 
 def pod(hour: int, name: str, **changes: object) -> Row:
@@ -94,7 +70,7 @@ def engine(root: Path) -> DuckDb:
 
 
 def usage_of(root: Path) -> LakeUsage:
-    return LakeUsage(lake=cast("Lake", Folder(root / "usage")), engine=cast("Any", engine(root)))
+    return LakeUsage(lake=cast("Lake", UsageFolder(root / "usage")), engine=cast("Any", engine(root)))
 
 
 def demand_of(tmp_path: Path, *rows: Row) -> Demand:
@@ -169,15 +145,14 @@ def test_a_cluster_that_nobody_measured_has_no_demand(tmp_path: Path) -> None:
 
     assert usage_of(tmp_path).demand(ClusterUid("uid-9"), "web", START, END) is None
     assert usage_of(tmp_path).demand(UID, "no-such-pool", START, END) is None
-    assert (
-        LakeUsage(lake=cast("Lake", Folder(tmp_path / "none")), engine=cast("Any", engine(tmp_path))).demand(UID, "web", START, END) is None
-    )
+    without = LakeUsage(lake=cast("Lake", UsageFolder(tmp_path / "none")), engine=cast("Any", engine(tmp_path)))
+    assert without.demand(UID, "web", START, END) is None
 
 
 def test_only_the_files_of_that_cluster_are_read(tmp_path: Path) -> None:
     write(tmp_path / "usage", [pod(0, "cart-0")])
     write(tmp_path / "usage", [pod(hour, "cart-0", cluster_uid="uid-2") for hour in range(48)], slug="two")
-    lake = Folder(tmp_path / "usage")
+    lake = UsageFolder(tmp_path / "usage")
 
     LakeUsage(lake=cast("Lake", lake), engine=cast("Any", engine(tmp_path))).demand(UID, "web", START, END)
 

@@ -103,6 +103,8 @@ def test_a_command_arrives(workspace: SlackWorkspace) -> None:
         ("chat.postMessage", {"channel": "../../etc", "text": "x"}, "channel_not_found"),
         ("chat.postMessage", {"text": "x"}, "channel_not_found"),
         ("chat.update", {"channel": "C1", "ts": "../x", "text": "x"}, "message_not_found"),
+        ("chat.delete", {"channel": "C1", "ts": "../x"}, "message_not_found"),
+        ("chat.delete", {"channel": "C1", "ts": "1.0"}, "message_not_found"),
         ("chat.postEphemeral", {"channel": "C1", "text": "x"}, "invalid_arguments"),
         ("conversations.replies", {"channel": "C1", "ts": "1.0"}, "thread_not_found"),
         ("users.list", {}, "unknown_method"),

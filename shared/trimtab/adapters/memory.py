@@ -1,8 +1,9 @@
 """Ports that live in memory, for tests and for trying things out: they keep what they are given and say what they were told to say."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from typing import Literal
 
 from trimtab.errors import Gone, Refused
@@ -16,6 +17,7 @@ from trimtab.records import (
     MeasuredUse,
     Pool,
     PrivateRate,
+    ProjectUid,
     Quota,
     Refusal,
 )
@@ -45,11 +47,12 @@ class MemoryChat:
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     emails: dict[str, str] = field(default_factory=dict)
     is_configured: bool = True
+    _times: Iterator[int] = field(default_factory=lambda: count(1_700_000_000), repr=False)
 
     def post(self, channel: str, blocks: Sequence[Json], text: str, nonce: str, thread: MessageRef | None = None) -> MessageRef:
-        """Keep a message; its number in the channel is its time stamp."""
+        """Keep a message; its number is its time stamp."""
         self._open(channel)
-        ref = MessageRef(channel, f"{1_700_000_000 + len(self.messages)}.000100")
+        ref = MessageRef(channel, f"{next(self._times)}.000100")
         self.messages.append(Message(ref=ref, blocks=tuple(blocks), text=text, nonce=nonce, thread=thread))
         return ref
 
@@ -61,11 +64,12 @@ class MemoryChat:
 
     def update(self, ref: MessageRef, blocks: Sequence[Json], text: str) -> None:
         """Replace a message's content."""
-        self._open(ref.channel)
-        place = next((place for place, message in enumerate(self.messages) if message.ref == ref), None)
-        if place is None:
-            raise Gone(f"no message {ref.ts} in {ref.channel}")
+        place = self._place(ref)
         self.messages[place] = replace(self.messages[place], blocks=tuple(blocks), text=text)
+
+    def withdraw(self, ref: MessageRef) -> None:
+        """Forget a message."""
+        del self.messages[self._place(ref)]
 
     def account(self, user: str) -> ChatAccount | None:
         """What it was told, else active."""
@@ -82,6 +86,13 @@ class MemoryChat:
     def direct(self, user: str) -> str:
         """A channel named like the user."""
         return f"D{user[1:]}"
+
+    def _place(self, ref: MessageRef) -> int:
+        self._open(ref.channel)
+        place = next((place for place, message in enumerate(self.messages) if message.ref == ref), None)
+        if place is None:
+            raise Gone(f"no message {ref.ts} in {ref.channel}")
+        return place
 
     def _open(self, channel: str) -> None:
         if channel in self.closed:
@@ -147,6 +158,10 @@ class MemoryPalette:
     def listed(self) -> dict[ClusterUid, str]:
         """All of them, and those that are left alone."""
         return {cluster.uid: cluster.name for cluster in self.known} | {other.cluster_uid: other.cluster_uid for other in self.others}
+
+    def projects(self) -> dict[ClusterUid, ProjectUid]:
+        """Of all that it has a whole cluster of."""
+        return {cluster.uid: cluster.project_uid for cluster in self.known}
 
     def clusters(self) -> tuple[Cluster, ...]:
         """All of them."""

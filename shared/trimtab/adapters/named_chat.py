@@ -33,6 +33,10 @@ class NamedChat:
         """Replace a message's content."""
         self.chat.update(ref, self._blocks(blocks), self.people.named(text))
 
+    def withdraw(self, ref: MessageRef) -> None:
+        """Take a message of ours back."""
+        self.chat.withdraw(ref)
+
     def account(self, user: str) -> Literal["active", "guest", "external", "bot", "gone"] | None:
         """How an account stands in the workspace."""
         return self.chat.account(user)

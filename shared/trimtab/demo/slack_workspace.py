@@ -182,6 +182,15 @@ class SlackWorkspace:
         _write(self._folder(channel) / f"{ts}.json", message)
         return {"channel": channel, "ts": ts, "text": message["text"], "message": message}
 
+    def delete(self, arguments: Mapping[str, Any]) -> Answer:
+        """chat.delete: of one's own messages, and all here are."""
+        channel, ts = self._channel(arguments), str(arguments.get("ts", ""))
+        if not ts.replace(".", "").isdigit() or self.message(channel, ts) is None:
+            raise _Refused("message_not_found")
+        # Its number stays taken.
+        (self._folder(channel) / f"{ts}.json").rename(self._folder(channel) / f"{ts}.deleted")
+        return {"channel": channel, "ts": ts}
+
     def history(self, arguments: Mapping[str, Any]) -> Answer:
         """conversations.history: newest first, without what stands in threads."""
         messages = self.messages(self._channel(arguments))
@@ -242,7 +251,7 @@ class SlackWorkspace:
         folder = self._folder(channel, kind)
         folder.mkdir(parents=True, exist_ok=True)
         # Numbered, not timed: a demo that is run again gives the same ids.
-        newest = max((int(path.stem.split(".")[0]) for path in folder.glob("*.json")), default=1_700_000_000)
+        newest = max((int(path.stem.split(".")[0]) for path in folder.glob("[0-9]*")), default=1_700_000_000)
         message["ts"] = f"{newest + 1}.000100"
         _write(folder / f"{message['ts']}.json", message)
         return message
@@ -260,6 +269,7 @@ class SlackWorkspace:
 _WRITES = Lock()
 _METHODS: Mapping[str, Callable[[SlackWorkspace, Mapping[str, Any]], Answer]] = {
     "auth.test": SlackWorkspace.auth_test,
+    "chat.delete": SlackWorkspace.delete,
     "chat.postMessage": SlackWorkspace.post_message,
     "chat.postEphemeral": SlackWorkspace.post_ephemeral,
     "chat.update": SlackWorkspace.update,

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from trimtab.changes import at_value, lies_between
 from trimtab.errors import Refused
-from trimtab.flow.facts import files_of, replan
 from trimtab.flow.governance import read_governance
 from trimtab.flow.life import Adjusted, Life
+from trimtab.flow.replan import files_of, replan
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
 from trimtab.records import CommitSha, Governance, PersonId, Proposal

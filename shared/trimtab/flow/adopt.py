@@ -11,9 +11,9 @@ from trimtab.analysis.fingerprint import fingerprint
 from trimtab.flow.adjusting import as_asked_for, outlives
 from trimtab.flow.cards import NotTold, retire
 from trimtab.flow.effects import carry_on, catch_up, owes_close
-from trimtab.flow.facts import pool_of
 from trimtab.flow.groups import turned_down
 from trimtab.flow.life import STREAMS, Journal, Life, Retired, fold, lives, remember, stream_of, until_settled
+from trimtab.flow.neighbors import pool_of
 from trimtab.flow.notes import say_once
 from trimtab.lifecycle import Event, State, is_over
 from trimtab.ports import Ports

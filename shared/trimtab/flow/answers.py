@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trimtab.errors import Refused
+from trimtab.errors import Refused, Upstream
 from trimtab.ports import MessageRef, Ports
 from trimtab.records import Json
 
@@ -39,17 +39,34 @@ def answer(key: str, user: str, place: tuple[str, MessageRef | None], said: tupl
     """
     (channel, thread), (blocks, text) = place, said
     try:
-        ports.chat.post(channel, blocks, text, nonce_of(key), thread)
+        ref = ports.chat.post(channel, blocks, text, nonce_of(key), thread)
     except Refused as error:
         ports.log.warning("answer.elsewhere", key=key, input=str(error))
         _tell(user, blocks, text, key, ports)
+        return
+    _leave_one(ref, thread, key, ports)
+
+
+def _leave_one(ref: MessageRef, thread: MessageRef | None, key: str, ports: Ports) -> None:
+    """Of two that served one request in the same moment each has answered: whoever was second takes theirs back.
+
+    Nobody waits for the other before: whoever died over an answer would be waited for as well.
+    """
+    try:
+        first = ports.chat.find(ref.channel, nonce_of(key), thread)
+        if first is not None and first != ref:
+            ports.chat.withdraw(ref)
+    except (Refused, Upstream) as error:
+        ports.log.warning("answer.not-looked-for", key=key, input=str(error))
 
 
 def _tell(user: str, blocks: Sequence[Json], text: str, key: str, ports: Ports) -> None:
     try:
-        ports.chat.post(ports.chat.direct(user), blocks, text, nonce_of(key))
+        ref = ports.chat.post(ports.chat.direct(user), blocks, text, nonce_of(key))
     except Refused as error:
         ports.log.warning("answer.refused", key=key, input=str(error))
+        return
+    _leave_one(ref, None, key, ports)
 
 
 def nonce_of(key: str) -> str:

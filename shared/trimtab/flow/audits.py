@@ -5,14 +5,14 @@ pass begins an hour before the last one ended, for entries that come late; an en
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.rewake import wake_proposals
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports
-from trimtab.records import AuditEntry, Cluster, ClusterUid, Entry
+from trimtab.records import AuditEntry, ClusterUid, Entry, ProjectUid
 
 STREAM = "palette/audits"
 OVERLAP = timedelta(hours=1)
@@ -35,7 +35,7 @@ def follow_audits(ports: Ports, now: datetime) -> str:
     except (BadInput, Refused) as error:
         ports.log.warning("audits.refused", input=str(error))
         return ""
-    touched = [(entry, clusters) for known in [_clusters(entries, ports)] for entry in entries if (clusters := _touched(entry, known))]
+    touched = [(entry, clusters) for known in [_projects(entries, ports)] for entry in entries if (clusters := _touched(entry, known))]
     new = sum(ports.inbox.put(f"inbox/audit/{entry.uid}", _message(entry, clusters)) for entry, clusters in touched)
     if new or (head and now - head.at >= KEEP):
         # Somebody else's cursor is as good: whoever comes second read the same entries.
@@ -55,18 +55,18 @@ def _since(head: Entry | None, now: datetime) -> datetime:
     return max(until - OVERLAP, now - LONGEST)
 
 
-def _clusters(entries: Sequence[AuditEntry], ports: Ports) -> tuple[Cluster, ...]:
-    """Nobody is asked for clusters where nothing happened."""
-    return ports.palette.clusters() if any(entry.action in CHANGES for entry in entries) else ()
+def _projects(entries: Sequence[AuditEntry], ports: Ports) -> Mapping[ClusterUid, ProjectUid]:
+    """Each cluster's project; nobody is asked where nothing happened."""
+    return ports.palette.projects() if any(entry.action in CHANGES for entry in entries) else {}
 
 
-def _touched(entry: AuditEntry, clusters: Sequence[Cluster]) -> tuple[ClusterUid, ...]:
+def _touched(entry: AuditEntry, projects: Mapping[ClusterUid, ProjectUid]) -> tuple[ClusterUid, ...]:
     if entry.action not in CHANGES:
         return ()
-    named = tuple(cluster.uid for cluster in clusters if cluster.uid == entry.resource_uid)
+    named = tuple(uid for uid in projects if uid == entry.resource_uid)
     if named or entry.kind.lower() not in AROUND:
         return named
-    return tuple(cluster.uid for cluster in clusters if cluster.project_uid == entry.project_uid)
+    return tuple(uid for uid, project in projects.items() if project == entry.project_uid)
 
 
 def _message(entry: AuditEntry, clusters: Sequence[ClusterUid]) -> bytes:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from trimtab.changes import values_between
 from trimtab.errors import BadInput, Broken, Gone, Refused, Upstream
+from trimtab.flow.by_name import by_name
 from trimtab.flow.governance import read_governance
 from trimtab.flow.ground import Ground
 from trimtab.flow.life import CardRef, Intent, Journal, Life, News, Retired
@@ -167,7 +168,7 @@ def card_of(journal: Journal, ports: Ports) -> tuple[Sequence[Json], str]:
     blocks = slack.card(
         proposal,
         cluster,
-        life.verdict,
+        by_name(life.verdict, ports),
         state=life.state,
         head=life.pull_request.head if life.pull_request else "",
         url=life.pull_request.url if life.pull_request else "",

@@ -1,7 +1,7 @@
 """The clock: collect every live cluster's last hours. One cluster that does not answer keeps nobody else from being collected.
 
 A cluster with a metrics endpoint in the deployment's settings is read there and nowhere else: its own fault is never made good by a
-weaker source. One without is read from the fallback, which knows less and says so.
+weaker source. One without is read from the fallback, which knows less and says so; but only while nothing comes from the cluster itself.
 """
 
 from datetime import datetime, timedelta
@@ -11,9 +11,10 @@ from trimtab.errors import Refused, TrimtabError, Upstream
 from trimtab.flow.collect import Collected, CollectPorts, collect, window
 from trimtab.flow.collect_buffer import Buffer
 from trimtab.flow.palette_usage import palette_usage
+from trimtab.flow.still_now import is_still_now
 from trimtab.flow.wake import Wake
 from trimtab.ports import Ports
-from trimtab.records import Cluster
+from trimtab.records import Cluster, ClusterUid, Json
 from trimtab.settings import MetricsEndpoint
 from trimtab.sources.prometheus import Target
 
@@ -31,19 +32,29 @@ class Fallback(Protocol):
 def collect_all(_wake: Wake, ports: Ports, now: datetime, *, fallback: Fallback | None = palette_usage) -> str:
     """Collect all clusters; those that failed are named, and the tick is delivered again for them (the others' drops stay the same)."""
     failed: dict[str, TrimtabError] = {}
-    rows = 0
-    clusters = ports.palette.clusters()
-    for number, cluster in enumerate(clusters):
-        ports.progress.step("collecting usage", number, len(clusters))
+    rows: list[int] = []
+    pushing = 0
+    # Names alone: of a cluster that pushes its usage Palette is asked nothing more.
+    listed = ports.palette.listed()
+    for number, (uid, name) in enumerate(listed.items()):
+        ports.progress.step("collecting usage", number, len(listed))
         try:
-            rows += collect_one(cluster, ports, now, fallback=fallback)
+            if _pushes(uid, ports, now):
+                pushing += 1
+            elif cluster := ports.palette.cluster(uid):
+                rows.append(collect_one(cluster, ports, now, fallback=fallback))
         except TrimtabError as error:
-            failed[cluster.name] = error
-            ports.log.warning("collect.failed", cluster_uid=cluster.uid, input=str(error))
-    ports.progress.step("collecting usage", len(clusters), len(clusters))
+            failed[name] = error
+            ports.log.warning("collect.failed", cluster_uid=uid, input=str(error))
+    ports.progress.step("collecting usage", len(listed), len(listed))
     if failed:
         raise Upstream("; ".join(f"{name}: {error}" for name, error in failed.items()))
-    return f"{rows} rows from {len(clusters)} clusters"
+    return f"{sum(rows)} rows from {len(rows)} clusters; {pushing} push theirs"
+
+
+def _pushes(uid: ClusterUid, ports: Ports, now: datetime) -> bool:
+    """True where a cluster without a metrics endpoint told of its own usage lately; one that falls silent is asked for again."""
+    return ports.settings.metrics_endpoint(uid) is None and is_still_now(str(_demand(uid, ports).get("collected")), now)
 
 
 def collect_one(cluster: Cluster, ports: Ports, now: datetime, *, fallback: Fallback | None = palette_usage) -> int:
@@ -100,7 +111,7 @@ def _tell(cluster: Cluster, collected: Collected, ports: Ports) -> None:
 def _span(cluster: Cluster, ports: Ports, now: datetime) -> tuple[datetime, datetime]:
     """The usual window, and before it what the lake still lacks since its newest hour."""
     start, end = window(now)
-    known = (ports.documents.find(f"demand/{cluster.uid}") or {}).get("hour")
+    known = _demand(cluster.uid, ports).get("hour")
     try:
         newest = datetime.fromisoformat(str(known))
     except ValueError:
@@ -108,3 +119,7 @@ def _span(cluster: Cluster, ports: Ports, now: datetime) -> tuple[datetime, date
     if newest.tzinfo is None:
         return start, end
     return min(start, max(newest + timedelta(hours=1), start - CATCH_UP)), end
+
+
+def _demand(uid: ClusterUid, ports: Ports) -> Json:
+    return ports.documents.find(f"demand/{uid}") or {}

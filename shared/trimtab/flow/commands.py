@@ -16,10 +16,10 @@ from trimtab.flow.life import Life, lives
 from trimtab.flow.take_back import Wish, taken_back
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
-from trimtab.records import Cluster, ClusterUid, Governance, Json, Person
+from trimtab.records import ClusterUid, Governance, Json, Person
 from trimtab.render.news import message
 from trimtab.render.slack import Standings, standings
-from trimtab.render.view import title
+from trimtab.render.view import titled
 from trimtab.sources.clicks import Command
 
 _WAITS = (State.OPEN, State.AWAITING, State.APPROVED, State.MERGING, State.EXPIRED)
@@ -91,14 +91,14 @@ def _stop(_command: Command, person: Person | None, ports: Ports, _now: datetime
 def _status(_command: Command, person: Person | None, ports: Ports, now: datetime) -> Said:
     if person is None:
         return _only(f"{_running(ports)} {_unlisted(ports)}, so this is all that you are told.")
-    clusters = {cluster.uid: cluster for cluster in ports.palette.clusters()}
+    names = ports.palette.listed()
     known = [life for life in lives(ports).values() if life.pull_request]
     return standings(
         Standings(
             running=_running(ports),
-            waits=tuple(_line(life, clusters, _since(life)) for life in known if life.state in _WAITS),
-            frozen=(*_frozen(ports, now), *_rolled_back(clusters, ports)),
-            merged=tuple(_line(life, clusters, f"merged at {life.merged_at:%H:%M} UTC") for life in known if _is_of_today(life, now)),
+            waits=tuple(_line(life, names, _since(life)) for life in known if life.state in _WAITS),
+            frozen=(*_frozen(ports, now), *_rolled_back(names, ports)),
+            merged=tuple(_line(life, names, f"merged at {life.merged_at:%H:%M} UTC") for life in known if _is_of_today(life, now)),
         ),
         now,
     )
@@ -125,10 +125,10 @@ def _running(ports: Ports) -> str:
     return f"Stopped: {stopped.rstrip('.')}." if stopped else running
 
 
-def _line(life: Life, clusters: Mapping[ClusterUid, Cluster], how: str) -> tuple[str, str]:
+def _line(life: Life, names: Mapping[ClusterUid, str], how: str) -> tuple[str, str]:
     proposal = life.planned()
     url = life.pull_request.url if life.pull_request else ""
-    return f"{title(proposal, clusters.get(proposal.finding.subject.cluster_uid))}: {how}", url
+    return f"{titled(proposal, names.get(proposal.finding.subject.cluster_uid, ''))}: {how}", url
 
 
 def _since(life: Life) -> str:
@@ -153,9 +153,9 @@ def _frozen_in(repo: str, ports: Ports, now: datetime) -> tuple[str, ...]:
     return tuple(f"{repo}: {freeze.name}, until {freeze.end:%Y-%m-%d %H:%M} UTC" for freeze in active)
 
 
-def _rolled_back(clusters: Mapping[ClusterUid, Cluster], ports: Ports) -> tuple[str, ...]:
+def _rolled_back(names: Mapping[ClusterUid, str], ports: Ports) -> tuple[str, ...]:
     """The rules that propose nothing on a cluster until somebody lets them again, and how."""
-    found = [(clusters[uid].name if uid in clusters else uid, each) for uid, frozen in every_freeze(ports).items() for each in frozen]
+    found = [(names.get(uid, uid), each) for uid, frozen in every_freeze(ports).items() for each in frozen]
     return tuple(
         f"{cluster}: {each.rule} proposes nothing since {each.since:%Y-%m-%d}, until somebody types "
         f"/trimtab lift {cluster}/{each.rule} REASON: {each.reason}"

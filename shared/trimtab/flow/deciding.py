@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from trimtab.errors import BadInput, Refused
 from trimtab.flow.adjusting import adjusted, wish_of
 from trimtab.flow.basis import Basis, judged_on
+from trimtab.flow.by_name import by_name, people_by_name
 from trimtab.flow.cards import ended_line
 from trimtab.flow.effects import carry_on, catch_up
 from trimtab.flow.judging import Judged, judge_now
@@ -67,7 +68,7 @@ def decide(decision: Decision, ports: Ports, now: datetime) -> str:
 def _how_it_stands(decision: Decision, journal: Journal, ports: Ports) -> str:
     life = journal.life
     said = f"Your {decision.action} is recorded; the proposal is {life.state}"
-    lacks = lacking(life.verdict, ports.wording) if life.verdict and life.state in _DECIDABLE else ""
+    lacks = lacking(by_name(life.verdict, ports), ports.wording) if life.verdict and life.state in _DECIDABLE else ""
     return f"{said}. It still needs this: {lacks}." if lacks else f"{said}."
 
 
@@ -151,7 +152,7 @@ def _check_may(approval: Approval, judged: Judged, journal: Journal, now: dateti
     if approval.person in judged.verdict.approvers:
         return
     why = _void_reason(approval, journal, now)
-    others = ", ".join(judged.verdict.approvers) or "nobody"
+    others = ", ".join(people_by_name(judged.verdict.approvers, journal.ports)) or "nobody"
     raise Refused(f"{approval.person} may not approve this{f' ({why})' if why else ''}; {others} may")
 
 

@@ -30,8 +30,8 @@ def _project(key: str, ports: Ports) -> ProjectUid | None:
 def look_into(wake: Wake, ports: Ports) -> str:
     """Read the alert's project again and have its proposals judged anew. Raises Upstream where Palette cannot be read: the veto stays."""
     alert = parse(request_of(wake.key, ports)[0].body)
-    listed = [cluster for cluster in ports.palette.clusters() if cluster.project_uid == alert.project_uid]
-    live = [cluster for each in listed if (cluster := ports.palette.cluster(each.uid))]
+    ours = [uid for uid, project in ports.palette.projects().items() if project == alert.project_uid]
+    live = [cluster for uid in ours if (cluster := ports.palette.cluster(uid))]
     health = ", ".join(f"{cluster.name} is {cluster.health}" for cluster in live) or "no cluster with machine pools"
     ports.log.info("palette.alert", project=alert.project_uid, health=health, input=alert.message[:300])
     woken = wake_proposals({cluster.uid for cluster in live}, wake.key.rpartition("/")[2][:12], ports)

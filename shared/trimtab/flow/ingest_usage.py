@@ -1,8 +1,8 @@
 """A usage drop arrived: check it, merge it hour by hour with what the lake has, commit all its days at once.
 
-Per hour the drop that was collected last holds; one that saw only volumes and load balancers in an hour never pushes aside one that
-saw its nodes and pods. So drops may come late, twice and in any order, and the lake ends up the same; what only one of two readings
-knows of a pod is kept whichever holds (merge_usage.py).
+Per hour the drop that was collected last holds; but one that knows less never pushes aside one that knows more: Palette's own figures
+give way to any collector's nodes and pods, and what saw only volumes and load balancers to both. So drops may come late, twice and in any
+order, and the lake ends up the same; what only one of two readings knows of a pod is kept whichever holds (merge_usage.py).
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,19 @@ from tempfile import TemporaryDirectory
 from trimtab.errors import BadInput, Upstream
 from trimtab.flow.inspect_files import header_of, stage
 from trimtab.flow.merge_usage import days_to_fill_sql, merged_sql
-from trimtab.ports import Ports, Session
+from trimtab.ports import Lake, Ports, Session
 from trimtab.records import ClusterUid
 from trimtab.sources import usage
 from trimtab.sources.drops import CLOCK_SKEW
+from trimtab.sources.palette_usage import NODE
 from trimtab.sources.usage import UsageDrop
 from trimtab.tables import scan, text_literal
 
 ATTEMPTS = 8
+COLLECTED = f"asset IS NULL AND node IS DISTINCT FROM {text_literal(NODE)}"
+"""Rows of nodes and pods as a collector has them, not as Palette has."""
+KNOWS = f"CASE WHEN bool_or({COLLECTED}) THEN 2 WHEN bool_or(asset IS NULL) THEN 1 ELSE 0 END"
+"""How much is known of an hour: by a collector, by Palette, of volumes alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +59,7 @@ def ingest_usage(marker_url: str, ports: Ports, scratch: Path, *, allow_gaps: bo
     with TemporaryDirectory(prefix="usage-", dir=scratch) as folder, ports.engine.session() as session:
         work = Path(folder)
         staged = _stage(drop, ports, session, work)
-        missing = () if allow_gaps else usage.gaps(drop, _measured(session, staged))
+        missing = () if allow_gaps else usage.gaps(drop, _measured(_known(session, staged)))
         if missing:
             raise BadInput(f"{marker_url}: {missing[0]}; collect the hours again, or load it with --allow-gaps")
         for _ in range(ATTEMPTS):
@@ -96,11 +101,24 @@ def _stage(drop: UsageDrop, ports: Ports, session: Session, work: Path) -> str:
 def _merge(drop: UsageDrop, staged: str, ports: Ports, session: Session, work: Path) -> UsageLoaded | None:
     """One try: read what is there, put the drop's hours in, commit. None = somebody else wrote in between."""
     since = ports.lake.version("usage")
+    # One version is looked at, and the log is asked about it once.
+    lake = ports.lake if since is None else ports.lake.at("usage", since)
+    try:
+        return _merge_into(lake, since, drop, staged, ports, session, work)
+    finally:
+        # A function's disk may be its memory.
+        lake.release("usage", {"cluster_slug": drop.slug})
+
+
+def _merge_into(
+    there_now: Lake, since: int | None, drop: UsageDrop, staged: str, ports: Ports, session: Session, work: Path
+) -> UsageLoaded | None:
+    """The same, into what the lake holds at the version `since`."""
     hours = [(_time(hour), str(day)) for hour, day in session.rows(f'SELECT DISTINCT "hour", "day" FROM ({staged}) ORDER BY 1')]
-    warnings = usage.gaps(drop, _measured(session, staged))
-    there = {day: ports.lake.files("usage", {"cluster_slug": drop.slug, "day": day}) for day in dict.fromkeys(day for _, day in hours)}
-    measured = set(_measured(session, staged))
-    kept = _better(drop, [file for files in there.values() for file in files], {hour: hour in measured for hour, _ in hours}, session)
+    known = _known(session, staged)
+    warnings = usage.gaps(drop, _measured(known))
+    there = {day: there_now.files("usage", {"cluster_slug": drop.slug, "day": day}) for day in dict.fromkeys(day for _, day in hours)}
+    kept = _better(drop, [file for files in there.values() for file in files], known, session)
     taken = [(hour, day) for hour, day in hours if hour not in kept]
     filled = _days_to_fill(staged, there, [(hour, day) for hour, day in hours if hour in kept], session)
     if not taken and not filled:
@@ -119,25 +137,30 @@ def _merge(drop: UsageDrop, staged: str, ports: Ports, session: Session, work: P
     return _loaded(drop, rows, taken, version, warnings)
 
 
-def _measured(session: Session, staged: str) -> list[datetime]:
+def _known(session: Session, staged: str) -> dict[datetime, int]:
+    """Each hour of the drop, and how much it knows of it."""
+    return {_time(hour): int(str(knows)) for hour, knows in session.rows(f'SELECT "hour", {KNOWS} FROM ({staged}) GROUP BY "hour"')}
+
+
+def _measured(known: Mapping[datetime, int]) -> list[datetime]:
     """The hours that say anything of nodes or pods: a volume's row measures nobody."""
-    return [_time(row[0]) for row in session.rows(f'SELECT DISTINCT "hour" FROM ({staged}) WHERE asset IS NULL')]
+    return [hour for hour, knows in known.items() if knows]
 
 
-def _better(drop: UsageDrop, files: list[str], hours: Mapping[datetime, bool], session: Session) -> set[datetime]:
-    """Hours that the lake has as well measured and not collected earlier; `hours` says of each whether the drop measured it.
+def _better(drop: UsageDrop, files: list[str], hours: Mapping[datetime, int], session: Session) -> set[datetime]:
+    """Hours of which the lake knows more, or as much and not collected earlier; `hours` says of each how much the drop knows.
 
     Raises BadInput where they are another cluster's.
     """
     kept: set[datetime] = set()
-    seen = 'SELECT "hour", max(collected_at), any_value(cluster_uid), bool_or(asset IS NULL)'
-    for found, collected_at, uid, is_measured in session.rows(f'{seen} FROM ({scan("usage", files)}) GROUP BY "hour"'):
+    seen = f'SELECT "hour", max(collected_at), any_value(cluster_uid), {KNOWS}'
+    for found, collected_at, uid, knows in session.rows(f'{seen} FROM ({scan("usage", files)}) GROUP BY "hour"'):
         hour = _time(found)
         if hour in hours and uid != drop.cluster_uid:
             raise BadInput(
                 f"{drop.url}: folder {drop.slug} already has {hour:%Y-%m-%dT%H:%MZ} of cluster {uid}; give each cluster its own folder"
             )
-        if hour in hours and collected_at is not None and (bool(is_measured), _time(collected_at)) >= (hours[hour], drop.collected_at):
+        if hour in hours and collected_at is not None and (int(str(knows)), _time(collected_at)) >= (hours[hour], drop.collected_at):
             kept.add(hour)
     return kept
 

@@ -22,7 +22,7 @@ from trimtab.flow.codec import dump
 from trimtab.flow.governance import home_governance
 from trimtab.flow.history import history_of
 from trimtab.flow.suggestions import suggest_owners
-from trimtab.flow.wake import Wake
+from trimtab.flow.wake import Wake, notice_wake
 from trimtab.ports import Ports
 from trimtab.records import Anomaly, Forecast, Json, NoForecast
 
@@ -213,5 +213,5 @@ def _tell(series: CostSeries, anomaly: Anomaly, ports: Ports) -> bool:
         "id": identity, "name": name, "day": anomaly.since.isoformat(),
         "actual": f"{anomaly.actual:.2f}", "expected": f"{anomaly.expected:.2f}", "currency": series.currency,
     }  # fmt: skip
-    body = json.dumps({"source": "trimtab", "message": json.dumps(message, sort_keys=True)}, sort_keys=True).encode()
-    return ports.inbox.put(f"inbox/notice/{hashlib.sha256(body).hexdigest()}", body)
+    wake = notice_wake({"source": "trimtab", "message": json.dumps(message, sort_keys=True)})
+    return ports.inbox.put(wake.key, wake.body)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from trimtab.changes import commit_message, commit_message_of_group
 from trimtab.errors import Refused
+from trimtab.flow.by_name import by_name
 from trimtab.flow.cards import has_card
-from trimtab.flow.facts import files_of, replan
 from trimtab.flow.ground import Ground
 from trimtab.flow.groups import turned_down_elsewhere
 from trimtab.flow.judging import Judged, rejudge
@@ -15,6 +15,7 @@ from trimtab.flow.life import Journal, PullRequestRef, lives
 from trimtab.flow.limits import full_of_commits, full_of_pull_requests
 from trimtab.flow.masks import mask_of_repo
 from trimtab.flow.plans import in_words, layouts_of
+from trimtab.flow.replan import files_of, replan
 from trimtab.flow.reviewers import labels_of, reviewers_of
 from trimtab.lifecycle import Event
 from trimtab.policy.masking import masked
@@ -173,7 +174,7 @@ def _body(journal: Journal, judged: Judged) -> str:
     text = words.body(
         proposal,
         judged.facts.cluster,
-        judged.verdict,
+        by_name(judged.verdict, journal.ports),
         judged.governance,
         proposal.valid_at,
         wording=journal.ports.wording,

@@ -10,8 +10,8 @@ from typing import Literal
 
 from trimtab.errors import BadInput, Refused, TrimtabError, Upstream
 from trimtab.flow.confirm import is_confirmed
-from trimtab.flow.facts import is_still_now
 from trimtab.flow.ground import Ground, ground_of
+from trimtab.flow.still_now import is_still_now
 from trimtab.policy.persons import missing_rules
 from trimtab.policy.scope import gate_of
 from trimtab.ports import Ports
@@ -86,12 +86,14 @@ def _palette(clusters: tuple[Cluster, ...] | TrimtabError, ports: Ports, now: da
 
 
 def _usage_of(cluster: Cluster, ports: Ports, now: datetime) -> Item:
-    """How old what is measured there is: without it nothing is proposed, and nothing merges."""
-    about = f"cluster {called(cluster)}"
-    hour = str((ports.documents.find(f"demand/{cluster.uid}") or {}).get("hour") or "")
-    if is_still_now(hour, now):
+    """How old what is measured there is, and by whom: without it nothing is proposed, and nothing merges."""
+    about, known = f"cluster {called(cluster)}", ports.documents.find(f"demand/{cluster.uid}") or {}
+    hour = str(known.get("hour") or "")
+    is_young = is_still_now(hour, now)
+    if is_young and is_still_now(str(known.get("collected", hour)), now):
         return Item(about=about, color="green", detail=f"usage until {hour}")
     detail = f"no usage since {hour}" if hour else "no usage was ever measured"
+    detail = f"usage until {hour} by Palette's own figures alone" if is_young else detail
     return _yellow(
         about, f"{detail}: nothing is proposed there", "look at its collector, or pull from its metrics endpoint; docs/collect.md"
     )

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from trimtab.flow.facts import files_of, is_unmoved
 from trimtab.flow.gate import CHECK, Answer, answer_of
 from trimtab.flow.judging import judge_now
 from trimtab.flow.life import Journal, lives
+from trimtab.flow.replan import files_of, is_unmoved
 from trimtab.lifecycle import State
 from trimtab.ports import Ports
 from trimtab.records import ProposalId, QueueEntry

@@ -14,10 +14,10 @@ from trimtab.errors import BadInput, Broken, Refused
 from trimtab.flow.adopt import ROLLBACK, begin
 from trimtab.flow.calling import call_once
 from trimtab.flow.effects import carry_on, catch_up
-from trimtab.flow.facts import files_of, step_of
 from trimtab.flow.freezes import freeze_rule
 from trimtab.flow.ground import Ground, ground_of
 from trimtab.flow.life import Journal, Life, fold, remember, rollback_id, stream_of, until_settled
+from trimtab.flow.replan import files_of, step_of
 from trimtab.flow.undoing import run_of, was_undone
 from trimtab.lifecycle import Event, State, is_over
 from trimtab.policy.risk import only_adds

@@ -11,6 +11,7 @@ from datetime import datetime
 from trimtab.errors import BadInput, Broken, Refused
 from trimtab.flow.answers import stranger
 from trimtab.flow.approvals import person_of
+from trimtab.flow.by_name import by_name
 from trimtab.flow.freezes import Frozen, frozen_rule, lift, lifted_line, rule_on, was_lifted_by
 from trimtab.flow.ground import ground_of
 from trimtab.flow.judging import judge_now
@@ -106,7 +107,7 @@ def _how_it_stands(forward: Life, person: Person, ports: Ports) -> str:
         return f"{first}{url} is merged and gives back what was there before."
     if is_over(back.state):
         return f"{first}Its rollback {url} is {back.state} already, and it is not opened a second time."
-    lacks = lacking(back.verdict, ports.wording) if back.verdict else ""
+    lacks = lacking(by_name(back.verdict, ports), ports.wording) if back.verdict else ""
     how = f"It still needs this: {lacks}." if lacks else "It merges by itself after one more look, as it was agreed on with the change."
     return f"{first}{url} gives back what was there before. {how}"
 

@@ -1,5 +1,6 @@
 """What a rollback undoes, and who agreed to that when the change was approved: read again now, like any yes."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from trimtab.flow.approvals import clicked_approvals
@@ -71,7 +72,7 @@ def _reviews(forward: Life, governance: Governance, ports: Ports) -> tuple[Appro
     return tuple(yes for yes in given if (logins.get(yes.person, ""), yes.binding.head) in shown)
 
 
-def rolled_back_on(others: list[Life], day: date) -> int:
+def rolled_back_on(others: Sequence[Life], day: date) -> int:
     """How many rollbacks of other changes merged by themselves on a day."""
     merged = [life for life in others if life.planned().undoes is not None and life.merged_by == "trimtab" and life.merged_at is not None]
     return sum(life.merged_at.date() == day for life in merged if life.merged_at)

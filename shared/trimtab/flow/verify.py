@@ -36,6 +36,8 @@ from trimtab.savings.verify import LAST_DAYS, is_decided
 from trimtab.sources.alertmanager import parse
 
 LEFT_BEHIND = timedelta(minutes=10)
+TOLD_WITHIN = timedelta(days=1)
+"""So long somebody is still told how a change ended, where whoever wrote that down died before; later Slack has said no for good."""
 MEASURED_FOR = timedelta(days=30)
 """After this a healthy pool is let go of, even where the bill cannot say what the change saved."""
 MEASURED_AGAIN = (timedelta(days=30), timedelta(days=60))
@@ -120,7 +122,21 @@ def _look_at(proposal: ProposalId, entry: Entry, ports: Ports, now: datetime) ->
         return expire(proposal, governance, ports, now)
     # A proposal that is planned again has a pull request already, and people may be acting on it.
     is_swept = life.state in _SWEPT or (life.state is State.PLANNED and life.pull_request is not None) or owes_close(life)
-    return wake_merge(proposal, entry.n, ports, now) if is_swept and now - entry.at >= LEFT_BEHIND else ""
+    if is_swept:
+        return wake_merge(proposal, entry.n, ports, now) if now - entry.at >= LEFT_BEHIND else ""
+    is_owed = bool(life.news) and life.card is not None and now - entry.at <= TOLD_WITHIN
+    return _tell_late(proposal, ports, now) if is_owed else ""
+
+
+def _tell_late(proposal: ProposalId, ports: Ports, now: datetime) -> str:
+    """Its card and thread hear how it ended."""
+
+    def step() -> str:
+        journal = Journal.open(ports, proposal, "verify", now)
+        tell(journal, ports)
+        return f"{proposal} is {journal.life.state}"
+
+    return until_settled(step)
 
 
 def _governance(life: Life, ports: Ports) -> Governance | None:

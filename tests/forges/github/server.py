@@ -60,9 +60,12 @@ class _Seen:
 
 
 class GitHubServer:
-    """One GitHub. Everything happens under one lock, one request after the other."""
+    """One GitHub. Everything happens under one lock, one request after the other.
 
-    def __init__(self, port: int = 0) -> None:
+    `url`: where it says that it is, for a door that others come in by; "" = where it listens.
+    """
+
+    def __init__(self, url: str = "") -> None:
         self.book = Book()
         self.requests: list[Request] = []
         self.violations: list[str] = []
@@ -75,9 +78,10 @@ class GitHubServer:
         self.webhook_url = ""
         self.webhook_secret = ""
         self.lock = threading.RLock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
-        self.host = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self.address = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self.host = url or self.address
         self.description = Description(self.host)
         self.views = Views(self.book, self.host)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

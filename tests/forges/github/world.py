@@ -43,10 +43,10 @@ class GitHubWorld:
     """One GitHub for one test. `adapter` makes the forge that is tested, where it is not the usual one."""
 
     def __init__(
-        self, folder: Path, files: Mapping[str, bytes], adapter: Callable[["GitHubWorld"], Forge] | None = None, *, port: int = 0
+        self, folder: Path, files: Mapping[str, bytes], adapter: Callable[["GitHubWorld"], Forge] | None = None, *, url: str = ""
     ) -> None:
         self.folder = folder
-        self.server = GitHubServer(port)
+        self.server = GitHubServer(url)
         book = self.server.book
         self.owner = book.account(ORGANIZATION, "Organization")
         self.writer = self._app("trimtab-writer", WRITER_RIGHTS)

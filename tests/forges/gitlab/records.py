@@ -272,14 +272,19 @@ class Site:
     """Who hears of events: (object_kind, project, user, rest of the payload)."""
     ids: Iterator[int] = field(default_factory=lambda: count(1001))
     ticks: Iterator[int] = field(default_factory=count)
+    clock: Callable[[], datetime] | None = None
+    """Everybody's, where others have to agree with it; None = a morning of its own, on which each second something happens."""
+    newest: datetime = datetime.fromtimestamp(0, UTC)
 
     def next_id(self) -> int:
         """A number that nothing else has."""
         return next(self.ids)
 
     def now(self) -> str:
-        """A later second at each call, so that orders are certain."""
+        """Later at each call, so that orders are certain."""
         at = datetime.fromtimestamp(1_772_440_000 + next(self.ticks), UTC) + self.shift
+        if self.clock is not None:
+            at = self.newest = max(self.clock() + self.shift, self.newest + timedelta(milliseconds=1))
         return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def project(self, ref: str) -> Project | None:

@@ -97,13 +97,16 @@ class Log:
 
 
 class Server:
-    """A GitLab on a free loopback port."""
+    """A GitLab on a free loopback port. `url`: where it says that it is, for a door that others come in by; "" = where it listens."""
 
-    def __init__(self, site: Site, routes: Mapping[str, Route], receive: Receive, credentials: Mapping[str, Credential]) -> None:
+    def __init__(
+        self, site: Site, routes: Mapping[str, Route], receive: Receive, credentials: Mapping[str, Credential], url: str = ""
+    ) -> None:
         self.site, self.routes, self.receive, self.credentials, self.log = site, routes, receive, credentials, Log()
         self._lock = threading.RLock()
         self._listener = _Listener(("127.0.0.1", 0), _handler(self))
-        site.url = f"http://127.0.0.1:{self._listener.server_port}"
+        self.address = f"http://127.0.0.1:{self._listener.server_port}"
+        site.url = url or self.address
         threading.Thread(target=self._listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def close(self) -> None:

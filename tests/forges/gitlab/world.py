@@ -31,11 +31,19 @@ _ROUTES = {**people.ROUTES, **repository.ROUTES, **merge_requests.ROUTES, **talk
 class GitLabWorld:
     """One GitLab for one test. `adapter` makes the forge that is tested; every call of it is another process."""
 
-    def __init__(self, folder: Path, files: Mapping[str, bytes], adapter: "Callable[[GitLabWorld], Forge] | None" = None) -> None:
-        self.folder, self.site, self.hooks = folder, Site(), Hooks()
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, bytes],
+        adapter: "Callable[[GitLabWorld], Forge] | None" = None,
+        *,
+        url: str = "",
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.folder, self.site, self.hooks = folder, Site(clock=clock), Hooks()
         self._adapter, self._forge = adapter or adapter_of, None
         self.slept: list[float] = []
-        self.server = Server(self.site, _ROUTES, received, {WRITER_TOKEN: "writer", MERGER_TOKEN: "merger"})
+        self.server = Server(self.site, _ROUTES, received, {WRITER_TOKEN: "writer", MERGER_TOKEN: "merger"}, url)
         levels = {WRITER: DEVELOPER, MERGER: MAINTAINER, OWNER: MAINTAINER, ADMIN: MAINTAINER, "reviewer": DEVELOPER, READER: REPORTER}
         for login in levels:
             self._register(login)

@@ -20,6 +20,7 @@ from trimtab.records import (
     MeasuredUse,
     Pool,
     PrivateRate,
+    ProjectUid,
     Quota,
     Refusal,
 )
@@ -74,6 +75,10 @@ class PaletteClient:
     def listed(self) -> dict[ClusterUid, str]:
         """Uid → name of every cluster that is listed, as of at most a minute ago; a request for each fifty."""
         return {uid: listed.name for uid, listed in self._list().items()}
+
+    def projects(self) -> dict[ClusterUid, ProjectUid]:
+        """Uid → project of every cluster that is listed, from the same list."""
+        return {uid: listed.project_uid for uid, listed in self._list().items()}
 
     def clusters(self) -> tuple[Cluster, ...]:
         """Every cluster of the tenant that has priced machine pools, as of at most a minute ago."""

@@ -63,6 +63,10 @@ class SlackChat:
         """Replace a message's content."""
         self._call("chat.update", protocol.update(ref, blocks, text))
 
+    def withdraw(self, ref: MessageRef) -> None:
+        """Take a message of ours back."""
+        self._call("chat.delete", {"channel": ref.channel, "ts": ref.ts})
+
     def account(self, user: str) -> people.Account | None:
         """How an account stands in the workspace; None = Slack does not say, or there is no Slack."""
         if self.client is None:

@@ -21,6 +21,7 @@ _ADVICE = {
     "is_archived": "the channel is archived; name another",
     "restricted_action": "the workspace forbids posting there",
     "cant_update_message": "the card was not posted by this app",
+    "cant_delete_message": "the message was not posted by this app",
     "edit_window_closed": "the workspace forbids editing; allow it for apps",
 }
 
@@ -75,12 +76,14 @@ def ref_of(answer: Mapping[str, Any]) -> MessageRef:
 
 
 def found(answer: Mapping[str, Any], channel: str, nonce: str) -> MessageRef | None:
-    """The message of one page that carries our nonce."""
-    for message in answer.get("messages") or []:
-        metadata = message.get("metadata") or {}
-        if metadata.get("event_type") == EVENT_TYPE and (metadata.get("event_payload") or {}).get("nonce") == nonce:
-            return MessageRef(channel, str(message["ts"]))
-    return None
+    """The message of one page that carries our nonce; of several the first that was posted, whichever way the page is sorted."""
+    times = [str(message["ts"]) for message in answer.get("messages") or [] if _carries(message, nonce)]
+    return MessageRef(channel, min(times)) if times else None
+
+
+def _carries(message: Mapping[str, Any], nonce: str) -> bool:
+    metadata = message.get("metadata") or {}
+    return metadata.get("event_type") == EVENT_TYPE and (metadata.get("event_payload") or {}).get("nonce") == nonce
 
 
 def next_cursor(answer: Mapping[str, Any]) -> str:
