@@ -79,7 +79,7 @@ scale-page: $(READY) $(FORGES) ## run propose over 1,000 clusters and write docs
 bundle-page: $(READY) ## measure the bundles and write docs/bundles.md
 	$(BIN)/python -m infra.bundles.measure
 
-running-cost: $(READY) ## measure what functions do for an event and write docs/running-cost.md (half an hour)
+running-cost: $(READY) $(FORGES) ## measure what functions do for an event and write docs/running-cost.md (half an hour)
 	$(BIN)/python -m tests.running
 	$(BIN)/python -m infra.running
 
