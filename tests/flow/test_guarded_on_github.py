@@ -20,8 +20,8 @@ OWNED = b"* @acme/platform\n/clusters/\n"
 
 
 @contextmanager
-def guarded(root: Path, *, vouched: bool = True) -> Iterator[Loop]:
-    files = {**tree(POLICY), ".github/CODEOWNERS": OWNED}
+def guarded(root: Path, *, vouched: bool = True, owned: bytes = OWNED) -> Iterator[Loop]:
+    files = {**tree(POLICY), ".github/CODEOWNERS": owned}
     with world_of("github", root, files) as outside:
         world = cast("GitHubWorld", outside)
         world.demand(checks_rule(("trimtab/gate", world.gate.id)), reviews_rule(0, code_owners=True))
@@ -67,3 +67,16 @@ def test_a_word_never_overrules_what_the_forge_shows(tmp_path: Path) -> None:
         loop.webhook()
 
         assert loop.life().state is State.AWAITING
+
+
+@pytest.mark.security(9)
+def test_a_file_that_has_code_owners_waits_for_their_review_on_the_forge(tmp_path: Path) -> None:
+    """GitHub would refuse the merge without it, whoever clicked in Slack."""
+    with guarded(tmp_path, owned=b"* @acme/platform\n") as loop:
+        loop.propose(shrink())
+        loop.webhook()
+
+        verdict = loop.life().verdict
+        assert loop.life().state is State.AWAITING
+        assert verdict is not None
+        assert [line.saw for line in verdict.reasons if line.rule == "forge-rules"] == ["it demands a review"]

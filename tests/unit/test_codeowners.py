@@ -2,7 +2,7 @@
 
 import pytest
 
-from trimtab.policy.codeowners import Dialect, owners_of
+from trimtab.policy.codeowners import Dialect, needs_owner, owners_of
 
 GITHUB = b"""\
 # Everything
@@ -96,3 +96,25 @@ def test_a_file_that_makes_no_sense_names_nobody_and_takes_no_time(content: byte
 
 def test_a_sections_name_is_the_same_in_any_case() -> None:
     assert owners_of(b"[A] @one\n*\n[a]\n* @two\n", "x", "gitlab") == ("two",)
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect", "needs"),
+    [
+        ("clusters/prod/x.yaml", "github", True),
+        ("apps/github", "github", False),
+        ("docs/guide.md", "github", True),
+        ("pom.xml", "gitlab", False),
+        ("legal/x.md", "gitlab", True),
+        ("README.md", "gitlab", True),
+    ],
+)
+def test_a_review_can_be_demanded_of_whoever_owns_a_path(path: str, dialect: Dialect, *, needs: bool) -> None:
+    assert needs_owner(GITHUB if dialect == "github" else GITLAB, path, dialect) is needs
+
+
+def test_an_address_is_an_owner_and_an_optional_section_demands_nothing() -> None:
+    assert needs_owner(b"/docs/ docs@example.com", "docs/a.md", "gitlab")
+    assert needs_owner(b"/docs/ @@maintainer", "docs/a.md", "gitlab")
+    assert not needs_owner(b"^[Docs] @acme/docs\n/docs/", "docs/a.md", "gitlab")
+    assert owners_of(b"^[Docs] @acme/docs\n/docs/", "docs/a.md", "gitlab") == ("@acme/docs",)

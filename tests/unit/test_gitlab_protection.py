@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from trimtab.adapters.gitlab.protection import Seen, forge_rules, matches, owns
+from trimtab.adapters.gitlab.protection import Seen, forge_rules, matches
 from trimtab.adapters.gitlab.protocol import ApprovalRule, ApprovalSettings, Level, Project, Protection, User, parsed
 
 WRITER, MERGER = User(id=7, username="project_3_bot_w"), User(id=8, username="project_3_bot_m")
@@ -195,7 +195,7 @@ def test_a_tier_without_approval_settings_is_said() -> None:
     ],
 )
 def test_who_owns_the_rules_of_the_game(text: str, owned: bool) -> None:
-    assert owns(text, ".trimtab/policy.yaml") is owned
+    assert forge_rules(replace(SEEN, code_owners=text)).protects_config is owned
 
 
 def test_a_pattern_of_protected_branches_takes_slashes_too() -> None:
@@ -203,19 +203,10 @@ def test_a_pattern_of_protected_branches_takes_slashes_too() -> None:
     assert not matches("main", "main2")
 
 
-@pytest.mark.parametrize(
-    ("text", "asks"),
-    [
-        ("/.trimtab/ @acme/platform\n", False),
-        ("[Trimtab] @acme/platform\n/.trimtab/\n/.trimtab/policy.yaml @finops-owner\n", False),
-        ("^[Docs] @acme/docs\n/docs/\n", False),
-        ("/.trimtab/ @acme/platform\n/docs/\n", False),
-        ("* @acme/platform\n", True),
-        ("* @acme/platform\n/clusters/\n", True),
-        (".trimtab/ @acme/platform\n", True),
-        ("/.trimtab/ @acme/platform\n[Clusters] @acme/web\n/clusters/web/\n", True),
-    ],
-)
-def test_owners_of_trimtabs_own_folder_review_no_change_of_a_cluster(text: str, asks: bool) -> None:
-    """Otherwise nothing could ever merge by itself on GitLab: `.trimtab/` has to have owners for that."""
-    assert forge_rules(replace(SEEN, code_owners=text)).requires_review is asks
+def test_what_code_owners_must_review_is_no_rule_of_the_whole_branch() -> None:
+    """`.trimtab/` has to have owners before anything merges by itself: other files may have none."""
+    rules = forge_rules(SEEN)
+
+    assert (rules.asks_code_owners, rules.requires_review) == (True, False)
+    asks_nobody = MAIN.model_copy(update={"code_owner_approval_required": False})
+    assert not forge_rules(replace(SEEN, protections=(asks_nobody, OURS))).asks_code_owners

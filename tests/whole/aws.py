@@ -7,7 +7,6 @@ import base64
 import hashlib
 import json
 import os
-import random
 import ssl
 import subprocess
 import sys
@@ -16,8 +15,9 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -33,9 +33,11 @@ from tests.infra.iam_policies import FUNCTIONS
 from tests.infra.terraform import copied
 from tests.tls_server import authority
 from tests.whole.clock import Clock
+from tests.whole.deaths import Deaths, Victim, When
 from tests.whole.estate import Estate
 from tests.whole.guard import Guard
 from tests.whole.lambdas import Deployed, Failed, Lambda, secrets_extension
+from tests.whole.schedules import next_time
 from trimtab import wiring
 from trimtab.demo.cloud import gateway_event
 from trimtab.ports import Ports
@@ -53,26 +55,6 @@ RETRIES_OF_SENDERS = 5
 """GitHub's redelivery, and a person who clicks again."""
 RUNTIME = ("awslambdaric", "simplejson", "snapshot-restore-py")
 """What Lambda's own image brings."""
-
-
-@dataclass
-class Chaos:
-    """What goes wrong: functions die in the middle of their work, and everything is delivered twice."""
-
-    seed: int
-    calls: Mapping[str, int]
-    """Function → calls of AWS that it makes where nothing goes wrong."""
-    deaths: int
-    """Of each function."""
-
-    def plan(self) -> dict[str, dict[int, Literal["before", "after"]]]:
-        """Function → number of a call → when it dies of it."""
-        chance = random.Random(self.seed)
-        found: dict[str, dict[int, Literal["before", "after"]]] = {}
-        for name, count in sorted(self.calls.items()):
-            places = chance.sample(range(1, count + 1), min(self.deaths, count))
-            found[name] = {place: chance.choice(("before", "after")) for place in sorted(places)}
-        return found
 
 
 # ── Deploying ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,6 +113,7 @@ class Aws:
     environ: Mapping[str, str]
     """What a process needs to reach this AWS, without a key."""
     clock: Clock
+    deaths: Deaths
     is_twice: bool = False
     """Everything is delivered twice, and functions may die."""
     failures: list[str] = field(default_factory=list)
@@ -145,9 +128,20 @@ class Aws:
         """A file is delivered into the store's bucket."""
         self.client("s3").put_object(Bucket=STORE, Key=key, Body=path.read_bytes())
 
+    def due(self, function: str, after: datetime) -> datetime:
+        """When the schedule that Terraform made fires next."""
+        schedule = self._schedule(function)
+        assert schedule.get("ScheduleExpressionTimezone", "UTC") == "UTC", schedule
+        assert (schedule["State"], schedule["FlexibleTimeWindow"]["Mode"]) == ("ENABLED", "OFF"), schedule
+        return next_time(schedule["ScheduleExpression"], after)
+
+    def _schedule(self, function: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.client("scheduler").get_schedule(Name=f"{PREFIX}-{function}", GroupName=PREFIX)
+        return found
+
     def tick(self, function: str) -> None:
-        """The schedule that Terraform made fires, with its own input."""
-        schedule = self.client("scheduler").get_schedule(Name=f"{PREFIX}-{function}", GroupName=PREFIX)
+        """The schedule fires, with its own input."""
+        schedule = self._schedule(function)
         target = schedule["Target"]
         words = {
             "<aws.scheduler.execution-id>": str(uuid.uuid4()),
@@ -202,10 +196,12 @@ class Aws:
 
     def _invoke(self, name: str, event: Mapping[str, Any]) -> Any:
         try:
-            return self.lambdas[name].invoke(event)
+            answer = self.lambdas[name].invoke(event)
         except Failed as error:
             self._note(str(error))
             raise
+        self.deaths.served(_short(name))
+        return answer
 
     # ── queues ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def settle(self) -> None:
@@ -282,16 +278,19 @@ class Aws:
         """The store, by this process itself, which may read everything."""
         return wiring.build(load(self.operators()), is_reading=True)
 
-    def break_down(self, chaos: Chaos) -> None:
-        """From here on things go wrong."""
-        self.is_twice, plan = True, chaos.plan()
-        named = {key_of(name): name for name in self.lambdas}
-        self.guard.accident = lambda who, number: plan.get(named.get(who, ""), {}).get(number, "")
-        self.guard.kill = lambda who: self.lambdas[named[who]].kill()
+    def victims(self) -> dict[int, Victim]:
+        """Functions by the sessions of their processes."""
+        return {each.session: Victim(_short(name), each.kill) for name, each in self.lambdas.items() if each.session}
 
-    def calls(self) -> dict[str, int]:
-        """Function → calls of AWS that it made."""
-        return {name: self.guard.seen[key_of(name)] for name in self.lambdas}
+    def watch(self) -> None:
+        """From here on each call is counted, and whoever is to die of one dies."""
+        named = {key_of(name): name for name in self.lambdas}
+
+        def accident(who: str, call: str) -> When | None:
+            return self.deaths.due(_short(named[who]), "AWS", call) if who in named else None
+
+        self.guard.accident, self.guard.kill = accident, lambda who: self.lambdas[named[who]].kill()
+        self.deaths.victims = self.victims
 
     def refused(self) -> list[str]:
         """What was asked for and is nobody's right."""
@@ -319,6 +318,10 @@ def _function_of(mapping: Mapping[str, Any]) -> str:
     return str(mapping["FunctionArn"]).rpartition(":")[2]
 
 
+def _short(name: str) -> str:
+    return name.removeprefix(f"{PREFIX}-")
+
+
 def _record(message: Mapping[str, Any], queue: str) -> dict[str, Any]:
     return {
         "messageId": message["MessageId"], "receiptHandle": message["ReceiptHandle"], "body": message["Body"],
@@ -337,7 +340,7 @@ def key_of(function: str) -> str:
 
 
 @contextmanager
-def running(front: Front, code: Mapping[str, Unpacked], folder: Path, clock: Clock) -> Iterator[Aws]:
+def running(front: Front, code: Mapping[str, Unpacked], folder: Path, clock: Clock, deaths: Deaths) -> Iterator[Aws]:
     """Everything that was deployed to this AWS, with a door over TLS where rights count."""
     guard = Guard(front)
     own = authority(folder / "tls", days=30)
@@ -357,7 +360,8 @@ def running(front: Front, code: Mapping[str, Unpacked], folder: Path, clock: Clo
         ready = [each for each in deployed(front) if each.name.removeprefix(f"{PREFIX}-") in code]
         lambdas = {each.name: _lambda(each, code, environ, folder, front, guard, stack) for each in ready}
         guard.roles[OPERATOR] = _operators_rights(front)
-        aws = Aws(front, guard, lambdas, environ, clock)
+        aws = Aws(front, guard, lambdas, environ, clock, deaths)
+        aws.watch()
         stack.callback(aws.stop)
         yield aws
 

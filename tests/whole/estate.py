@@ -1,11 +1,11 @@
-"""The estate's outside world on loopback, for functions that run as they do in a cloud: GitHub, Slack, Palette, Prometheus, and files.
+"""The estate's outside world on loopback, for functions that run as they do in a cloud: a forge, Slack, Palette, Prometheus, and files.
 
-Everything is real HTTP on ports that stay the same, so that one deployment can be pointed at one world after the other.
+Everything is real HTTP behind doors that stay the same, so that one deployment can be pointed at one world after the other.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +14,13 @@ from urllib.parse import parse_qsl
 import duckdb
 import httpx
 
-from tests.forges.github.world import ADMIN, GitHubWorld, checks_rule, key_pair, reviews_rule
-from tests.forges.world import REPO
+from tests.forges.github.world import ADMIN
+from tests.whole.deaths import Deaths
+from tests.whole.doors import opened
+from tests.whole.repositories import Kind, Repository, repository
 from trimtab.demo.estate.bill import write_exports
 from trimtab.demo.estate.clusters import CLUSTERS
 from trimtab.demo.estate.deployment import LISTED_SINCE
-from trimtab.demo.estate.gitops import gitops_files
 from trimtab.demo.estate.metrics import prometheus_transport
 from trimtab.demo.estate.model import AS_OF, BILLING_ACCOUNT, EstateCluster, nodes
 from trimtab.demo.estate.palette import STATE, apply_main, palette_transport, write_world
@@ -35,9 +36,8 @@ CLUSTER = next(cluster for cluster in CLUSTERS if cluster.cluster.name == "dev-s
 """The cluster whose usage lands; of the others there is a bill, and no proposal without evidence."""
 POOL = "gpu-t4"
 """A person is asked about it: GPUs."""
-OWNED = b"* @acme/platform\n/clusters/\n"
-"""Everything has owners, but for what Trimtab may change by itself: an App cannot be a code owner."""
-SECRETS = ("slack_token", "slack_signing_secret", "github_webhook_secret", "palette_webhook_secret", "palette_api_key")
+SECRETS = ("slack_token", "slack_signing_secret", "palette_webhook_secret", "palette_api_key")
+"""Besides the forge's."""
 EXPORTS = "exports/estate"
 _WELL = frozenset(promql(query, {}) for query in QUERIES.values())
 _SCRAPED = promql(SCRAPED, {})
@@ -47,7 +47,7 @@ _SCRAPED = promql(SCRAPED, {})
 class Ports:
     """Where the outside answers; 0 = wherever there is room."""
 
-    github: int = 0
+    forge: int = 0
     slack: int = 0
     services: int = 0
 
@@ -123,33 +123,21 @@ def _days_later(column: str) -> str:
 class Estate:
     """Everybody outside, while they run."""
 
-    github: GitHubWorld
+    repository: Repository
     slack: SlackWorkspace
     palette: Path
     urls: Mapping[str, str]
     """slack, palette, metrics."""
     secrets: Mapping[str, str]
     """Values as a person puts them into a secret manager."""
-
-    @property
-    def ports(self) -> Ports:
-        """Where it runs, so that the next one can run there too."""
-        slack, services = (int(self.urls[name].split(":")[2].split("/")[0]) for name in ("slack", "palette"))
-        return Ports(int(self.github.server.host.rpartition(":")[2]), slack, services)
+    ports: Ports
+    """Where its doors are, so that the next one's can be there too."""
 
     def settings(self, bucket: str) -> Json:
         """What a deployment of it says, but for store and secrets; `bucket` is the URL of the bucket that exports land in."""
-        world = self.github
         return {
+            **self.repository.settings,
             "highest_stage": "guarded",
-            "repositories": [
-                {"id": REPO, "forge": "github", "location": world.repo.full_name, "forge_id": world.repo.id, "only_we_push": True}
-            ],
-            "github": {
-                "url": world.server.host,
-                "writer": {"app_id": world.writer.id, "installation_id": world.writer.installation},
-                "gate": {"app_id": world.gate.id, "installation_id": world.gate.installation},
-            },
             "nonproduction": [
                 {"cluster_uid": CLUSTER.cluster.uid, "project_uid": CLUSTER.cluster.project_uid, "since": LISTED_SINCE.isoformat()}
             ],
@@ -171,42 +159,32 @@ class Estate:
 
     def apply(self) -> tuple[str, ...]:
         """The repository's own pipeline: what is on main is applied to Palette; a sentence per pool that moved."""
-        repo = self.github.repo.git
+        repo = self.repository.git
         head = repo.head("main")
         assert head is not None
         return apply_main(self.palette, {path: repo.blob(entry.blob) for path, entry in repo.files(head).items()})
 
 
 @contextmanager
-def outside(folder: Path, ports: Ports = Ports()) -> Iterator[Estate]:
+def outside(folder: Path, kind: Kind, deaths: Deaths, ports: Ports = Ports()) -> Iterator[Estate]:
     """A fresh estate as it is on its morning; a request that the forge's description does not allow fails it at the end."""
     secrets = {name: f"{name}-of-the-estate-".ljust(48, "x") for name in SECRETS}
     write_world(folder / "palette")
-    github = _repository(folder, ports.github)
-    github.server.webhook_secret = secrets["github_webhook_secret"]
     slack = SlackWorkspace(folder / "slack", token=secrets["slack_token"], signing_secret=secrets["slack_signing_secret"])
-    keys = {f"github_{part}_key": key_pair(f"trimtab-{part}")[0] for part in ("writer", "gate")}
     services: dict[str, httpx.BaseTransport] = {"palette": palette_transport(folder / "palette", secrets["palette_api_key"])}
     services["prometheus"] = _prometheus(CLUSTER)
-    try:
-        with served(services, ports.services) as base, slack.running(ports.slack) as slack_url:
-            urls = {"slack": slack_url, "palette": f"{base}/palette", "metrics": f"{base}/prometheus"}
-            yield Estate(github, slack, folder / "palette", urls, secrets | keys)
-    finally:
-        github.end()
-    assert not github.violations, "\n".join(github.violations)
-
-
-def _repository(folder: Path, port: int) -> GitHubWorld:
-    """The estate's repo, protected as docs/forges.md asks for."""
-    world = GitHubWorld(folder / "github", {**gitops_files(), ".github/CODEOWNERS": OWNED}, port=port)
-    for login in ("finops-owner", "web-owner", "data-owner"):
-        world.server.book.account(login)
-        world.repo.collaborators[login] = "write"
-    world.demand(checks_rule(("trimtab/gate", world.gate.id)), reviews_rule(0, code_owners=True))
-    writer = [{"actor_type": "Integration", "actor_id": world.writer.id, "bypass_mode": "always"}]
-    world.demand({"type": "creation"}, {"type": "update"}, include=["refs/heads/trimtab/**"], bypass=writer)
-    return world
+    with ExitStack() as stack:
+        forge = stack.enter_context(opened("forge", ports.forge, deaths))
+        chat = stack.enter_context(opened("slack", ports.slack, deaths))
+        rest = stack.enter_context(opened("services", ports.services, deaths))
+        own = repository(kind, folder, forge)
+        stack.callback(own.people.end)
+        chat.lead_to(stack.enter_context(slack.running()))
+        rest.lead_to(stack.enter_context(served(services)))
+        urls = {"slack": f"{chat.url}/api/", "palette": f"{rest.url}/palette", "metrics": f"{rest.url}/prometheus"}
+        doors = Ports(forge.server_port, chat.server_port, rest.server_port)
+        yield Estate(own, slack, folder / "palette", urls, {**secrets, **own.secrets}, doors)
+    assert not own.people.violations, "\n".join(own.people.violations)
 
 
 APPROVER, APPROVER_IN_SLACK = ADMIN, "U0PLATFORM"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,19 +21,24 @@ from tests.infra.google_provider import attached
 from tests.infra.google_schema import TREE, load
 from tests.infra.test_terraform_gcp import FUNCTIONS, LEDGER, STORE, Root, of
 from tests.whole.clock import Clock
-from tests.whole.estate import Estate
+from tests.whole.deaths import Deaths, Victim
+from tests.whole.estate import CLUSTER, Estate
 from tests.whole.google_pubsub import PubSub, Pushed, Subscription, encoded, publishing
 from tests.whole.google_run import Installed, Killer, Service
 from tests.whole.google_storage import OWNER
+from tests.whole.schedules import next_time
 from trimtab import settings as deployment
 from trimtab import wiring
 from trimtab.adapters.store.objects import open_objects
 from trimtab.ports import Ports
 from trimtab.sources.senders import Request
+from trimtab.sources.usage import folder_of
 
 ROOT = Path(__file__).parents[2]
 OPERATOR = "ada@example.com"
 RETRIES_OF_SENDERS = 5
+FOLDER = folder_of(CLUSTER.cluster.name, CLUSTER.cluster.uid)
+"""Below usage/: all that the collector may write to."""
 COLLECTOR = "collector@clusters.iam.gserviceaccount.com"
 PLACES = {"TRIMTAB_STORE": f"gs://{STORE}", "TRIMTAB_LEDGER": f"gs://{LEDGER}"}
 
@@ -58,7 +64,7 @@ def made(folder: Path, estate: Estate, bundles: Path) -> Made:
     """Apply the tree for this estate, and build the functions."""
     variables = {
         "project": "example-project", "region": "europe-west1", "bundles": str(bundles), "secrets": sorted(estate.secrets),
-        "settings": estate.settings(f"gs://{STORE}"), "operators": [f"user:{OPERATOR}"], "collectors": {"dev-sandbox": COLLECTOR},
+        "settings": estate.settings(f"gs://{STORE}"), "operators": [f"user:{OPERATOR}"], "collectors": {FOLDER: COLLECTOR},
     }  # fmt: skip
     shutil.copytree(TREE, folder / "tree", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", ".terraform.lock.hcl"))
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("TF_", "GOOGLE_", "CLOUDSDK_", "LD_"))}
@@ -89,6 +95,7 @@ class GoogleCloud:
     folder: Path
     storage: Mapping[str, str]
     """url, plain and ca of Cloud Storage."""
+    deaths: Deaths
     killer: Killer | None = None
     services: dict[str, Service] = field(default_factory=dict)
     pubsub: PubSub = field(default_factory=lambda: PubSub([], lambda _subscription, _body: 500))
@@ -96,14 +103,23 @@ class GoogleCloud:
     # ── The story's ──────────────────────────────────────────────────────────────────────────────────────────────────
     def drop(self, key: str, path: Path) -> None:
         """A file lands: usage from the cluster's collector, a bill from who exports it."""
-        collector = COLLECTOR if key.startswith("usage/dev-sandbox/") else OWNER
+        collector = COLLECTOR if key.startswith(f"usage/{FOLDER}/") else OWNER
         objects = open_objects(f"gs://{STORE}", options=self._options(collector))
         obstore.put(objects.store, key, path, mode="create" if collector == COLLECTOR else "overwrite", use_multipart=False)
 
+    def due(self, function: str, after: datetime) -> datetime:
+        """When the job of a function runs next."""
+        job = self._job(function)
+        assert (job["time_zone"], job.get("paused") or False) == ("Etc/UTC", False), job
+        return next_time(job["schedule"], after)
+
+    def _job(self, function: str) -> dict[str, Any]:
+        (job,) = (each for each in self.made.of("google_cloud_scheduler_job") if each["name"] == f"trimtab-{function}")
+        return job
+
     def tick(self, function: str) -> None:
         """Cloud Scheduler runs the job of a function."""
-        (job,) = (each for each in self.made.of("google_cloud_scheduler_job") if each["name"] == f"trimtab-{function}")
-        (target,) = job["pubsub_target"]
+        (target,) = self._job(function)["pubsub_target"]
         self.pubsub.publish(target["topic_name"], target["data"], {})
 
     def notice(self, attributes: Mapping[str, str], body: bytes) -> None:
@@ -201,7 +217,13 @@ class GoogleCloud:
             most=config["max_instance_count"],
             log=self.folder / f"{function}.log",
             killer=self.killer,
+            deaths=self.deaths,
         )
+
+    def victims(self) -> dict[int, Victim]:
+        """Functions by the sessions of their processes."""
+        every = [(name, each) for name, service in self.services.items() for each in service.instances()]
+        return {instance.popen.pid: Victim(name, instance.kill) for name, instance in every}
 
     def _secret(self, wanted: Mapping[str, Any]) -> str:
         """As Secret Manager gives it: settings were written by Terraform, values by a person."""
@@ -223,16 +245,17 @@ def _answered(service: Service, request: Request, path: str) -> int:
 
 @contextmanager
 def running(
-    made: Made, folder: Path, estate: Estate, clock: Clock, *, killer: Killer | None = None, doubled: bool = False
+    made: Made, folder: Path, estate: Estate, clock: Clock, deaths: Deaths, *, killer: Killer | None = None
 ) -> Iterator[GoogleCloud]:
-    """The project runs until the block ends; nothing of it is left."""
+    """The project runs until the block ends; nothing of it is left. Where somebody kills, everything is delivered twice as well."""
     with ExitStack() as stack:
         clouds: list[GoogleCloud] = []
         publish = stack.enter_context(publishing(lambda: clouds[0].pubsub))
         storage = stack.enter_context(_storage(made, folder / "storage", clock, publish))
-        cloud = GoogleCloud(made=made, estate=estate, clock=clock, folder=folder, storage=storage, killer=killer)
+        cloud = GoogleCloud(made=made, estate=estate, clock=clock, folder=folder, storage=storage, deaths=deaths, killer=killer)
         subscriptions = [Subscription.of(each) for each in made.of("google_pubsub_subscription")]
-        cloud.pubsub = PubSub(subscriptions, cloud.push, doubled=doubled)
+        cloud.pubsub = PubSub(subscriptions, cloud.push, doubled=killer is not None)
+        deaths.victims = cloud.victims
         stack.callback(cloud.pubsub.end)
         clouds.append(cloud)
         for function in made.functions():

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Condition, Timer
 
 from infra.bundles.alone import interpreter, unpacked
+from tests.whole.deaths import Deaths
 
 START_SECONDS = 60
 QUEUE_SECONDS = 120
@@ -137,6 +138,7 @@ class Service:
     """Instances at once."""
     log: Path
     killer: Killer | None = None
+    deaths: Deaths = field(default_factory=Deaths)
     took: list[float] = field(default_factory=list)
     """Seconds of each request that was answered."""
     _idle: list[Instance] = field(default_factory=list)
@@ -156,6 +158,7 @@ class Service:
         try:
             answer = instance.ask(method, path, headers, body, self.timeout)
             self.took.append(time.monotonic() - begun)
+            self.deaths.served(self.name)
         except TimeoutError:
             instance.kill()
             answer = Answer(504, b"upstream request timeout")
@@ -208,6 +211,11 @@ class Service:
             if instance.popen.poll() is None:
                 self._idle.append(instance)
             self._free.notify_all()
+
+    def instances(self) -> list[Instance]:
+        """All that there are now."""
+        with self._free:
+            return [*self._idle, *self._busy]
 
     def kill(self) -> None:
         """Every instance of it."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.infra.test_terraform_gcp import STORE
 from tests.whole.clock import Clock
+from tests.whole.deaths import Deaths, drawn
 from tests.whole.estate import Drops, Estate, outside
 from tests.whole.google_cloud import GoogleCloud, Made, made, running
 from tests.whole.google_run import Killer
@@ -25,12 +26,14 @@ from tests.whole.story import MORNING, STEPS, Story, changes_are_proposed, end
 from trimtab.demo.budgets import pubsub_event
 
 DEATHS = 2
-"""Of each function, in the second telling."""
+"""Of each function, in the second telling, whatever it does at that moment."""
+DEATHS_OUTSIDE = 2
+"""Of each function at each place of the outside that it calls."""
 
 
 def a_budget_is_passed(story: Story, cloud: GoogleCloud) -> None:
     """Cloud Billing says so, after a heartbeat that says nothing."""
-    story.at(30)
+    story.at("03 06:15")
     for threshold in (None, 0.9):
         message = pubsub_event(threshold).data["message"]
         cloud.notice(message["attributes"], base64.b64decode(message["data"]))
@@ -49,22 +52,24 @@ def whole(folder: Path, bundles: Path, seed: int) -> dict[str, Any]:
     clock = Clock.of_this_process()
     drops = Drops.made(folder / "drops", f"gs://{STORE}")
     begun = time.monotonic()
-    with outside(folder / "first") as estate:
+    with outside(folder / "first", "github", Deaths()) as estate:
         deployed, ports = made(folder / "made", estate, bundles), estate.ports
     told: dict[str, Any] = {"seed": seed, "deployed": round(time.monotonic() - begun, 1)}
-    killer = None
+    killer, deaths = None, Deaths()
     for name in ("calm", "chaos"):
         clock.set(datetime.fromisoformat(MORNING))
-        with outside(folder / name, ports) as estate:
-            told[name] = _told(folder / name, deployed, estate, clock, drops, killer)
-        killer = Killer(seed, DEATHS, told[name]["usual"])
+        with outside(folder / name, "github", deaths, ports) as estate:
+            told[name] = _told(folder / name, deployed, estate, clock, drops, deaths, killer)
+        killer, deaths = Killer(seed, DEATHS, told[name]["usual"]), Deaths(drawn(seed, told[name]["calls"], DEATHS_OUTSIDE))
     return told
 
 
-def _told(folder: Path, deployed: Made, estate: Estate, clock: Clock, drops: Drops, killer: Killer | None) -> dict[str, Any]:
+def _told(
+    folder: Path, deployed: Made, estate: Estate, clock: Clock, drops: Drops, deaths: Deaths, killer: Killer | None
+) -> dict[str, Any]:
     """One telling, from empty buckets to its end."""
     (folder / "aside").mkdir()
-    with running(deployed, folder / "cloud", estate, clock, killer=killer, doubled=killer is not None) as cloud:
+    with running(deployed, folder / "cloud", estate, clock, deaths, killer=killer) as cloud:
         story = Story(estate, cloud, clock, drops, folder / "aside")
         took = {name: _timed(step, story) for name, step in _steps(cloud)}
         return {
@@ -76,7 +81,9 @@ def _told(folder: Path, deployed: Made, estate: Estate, clock: Clock, drops: Dro
             "served": {name: len(each.took) for name, each in cloud.services.items()},
             "usual": {name: median(each.took) for name, each in cloud.services.items() if each.took},
             "killed": {name: killer.killed.get(name, 0) for name in cloud.services} if killer else {},
-            "deaths": killer.told if killer else [],
+            "deaths": [*(killer.told if killer else []), *deaths.told],
+            "ahead": deaths.ahead(),
+            "calls": deaths.calls(),
             "pushes": len(cloud.pubsub.attempts),
             "again": [attempt for attempt in cloud.pubsub.attempts if attempt[2] != 200],
         }

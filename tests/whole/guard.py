@@ -5,14 +5,14 @@ moto asks nobody for permission. Here the policies that Terraform wrote, of role
 
 import io
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from tests.infra.aws_front import Front
 from tests.infra.iam_policies import allows, denies
+from tests.whole.deaths import When
 
 Statements = Sequence[Mapping[str, Any]]
 OBJECTS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "POST": "s3:PutObject", "DELETE": "s3:DeleteObject"}
@@ -39,10 +39,8 @@ class Guard:
     calls: set[Call] = field(default_factory=set)
     """What was called and allowed."""
     refused: list[Call] = field(default_factory=list)
-    seen: Counter[str] = field(default_factory=Counter)
-    """Access key → how often it called."""
-    accident: Callable[[str, int], Literal["before", "after", ""]] = lambda _who, _number: ""
-    """(access key, number of its call) → when whoever calls dies: before the call counts, after it, before the answer comes; "" = not."""
+    accident: Callable[[str, str], When | None] = lambda _who, _call: None
+    """(access key, what it asks for) → when whoever calls dies of it: asked once for each call."""
     kill: Callable[[str], None] = lambda _who: None
     """How they die."""
 
@@ -55,10 +53,9 @@ class Guard:
                 start("403 Forbidden", [("Content-Type", "application/xml")])
                 return [DENIED.format(f"{call.who}: {call.action} on {call.resource}").encode()]
             self.calls.add(call)
-        self.seen[who] += 1
-        return self._passed(environ, start, who, self.accident(who, self.seen[who]))
+        return self._passed(environ, start, who, self.accident(who, f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"))
 
-    def _passed(self, environ: dict[str, Any], start: Callable[..., Any], who: str, dies: str) -> Iterable[bytes]:
+    def _passed(self, environ: dict[str, Any], start: Callable[..., Any], who: str, dies: When | None) -> Iterable[bytes]:
         if dies == "before":
             self.kill(who)
             start("500 Internal Server Error", [])

@@ -60,7 +60,6 @@ class Lambda:
     log: Path
     took: list[float] = field(default_factory=list)
     """Seconds of each invocation that ended well, those to begin a process included."""
-    killed: int = 0
     _events: Queue[Invocation | None] = field(default_factory=Queue)
     _answers: Queue[tuple[bool, bytes]] = field(default_factory=Queue)
     _begun: threading.Event = field(default_factory=threading.Event)
@@ -129,7 +128,7 @@ class Lambda:
             "_HANDLER": self.deployed.handler,
         }
         out = self._running.enter_context(self.log.open("ab"))
-        self._process = subprocess.Popen(self._command(), env=environ, cwd=root, stdout=out, stderr=out)
+        self._process = subprocess.Popen(self._command(), env=environ, cwd=root, stdout=out, stderr=out, start_new_session=True)
 
     def _command(self) -> list[str]:
         """The runtime client, alone with its bundle. What it compiles is kept beside the bundle, or each death would cost seconds."""
@@ -137,11 +136,15 @@ class Lambda:
         python, *rest = self.code.command(BEGIN)
         return [python, "-X", f"pycache_prefix={kept}", *(part for part in rest if part != "-B")]
 
+    @property
+    def session(self) -> int:
+        """Number of the session that its process and its children are; 0 = there is none."""
+        return self._process.pid if self._process is not None else 0
+
     def kill(self) -> None:
-        """Its process is no more, from one instruction to the next."""
+        """Its process is no more, from one instruction to the next, nor are its children."""
         if self._process is not None and self._process.poll() is None:
-            self.killed += 1
-            os.kill(self._process.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End its process, whatever it does."""

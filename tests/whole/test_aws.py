@@ -20,7 +20,10 @@ from tests.infra import terraform
 from tests.infra.iam_policies import FUNCTIONS
 from tests.whole import clock
 from tests.whole.bundles import current_bundles
-from tests.whole.estate import CLUSTER, POOL
+from tests.whole.deaths import lacking
+from tests.whole.doors import OUTSIDE
+from tests.whole.estate import APPROVER, CLUSTER, POOL
+from tests.whole.repositories import Kind
 from tests.whole.story import MORNING
 
 ROOT = Path(__file__).parents[2]
@@ -40,11 +43,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_n
 is_whole = pytest.mark.skipif(not WHOLE, reason="all of it takes minutes: make e2e tells it")
 
 
-def told(folder: Path, functions: list[str], seed: str) -> dict[str, Any]:
+def told(folder: Path, functions: list[str], kind: Kind, seed: str) -> dict[str, Any]:
     """What came of the story."""
     bundles = current_bundles("aws", functions)
     at = clock.Clock.at(datetime.fromisoformat(MORNING), folder / "clock")
-    command = [sys.executable, "-m", "tests.whole.on_aws", str(folder), str(bundles), seed]
+    command = [sys.executable, "-m", "tests.whole.on_aws", str(folder), str(bundles), kind, seed]
     environ = {**os.environ, **at.environ(), "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}"}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
@@ -54,24 +57,32 @@ def told(folder: Path, functions: list[str], seed: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return told(tmp_path_factory.mktemp("aws"), list(FUNCTIONS), WHOLE)
+    """With GitHub; `test_aws_on_gitlab.py` has the other one, and the same tests."""
+    return told(tmp_path_factory.mktemp("aws-github"), list(FUNCTIONS), "github", WHOLE)
 
 
 # ── The small one ────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.skipif(bool(WHOLE), reason="part of the whole")
 def test_usage_that_lands_reaches_the_lake_through_the_function_that_terraform_made(tmp_path: Path) -> None:
     """Bucket, notification, queue, mapping, role, bundle and runtime have to fit together for one drop to be read."""
-    small = told(tmp_path, ["ingest"], "small")
+    small = told(tmp_path, ["ingest"], "github", "small")
 
     assert small["refused"] == []
     assert [queue for queue in small["queues"] if "ingest" in queue] == []
     assert small["usage"] == [f"usage of {CLUSTER.cluster.name}"]
+    assert small["due"] == {
+        "verify": "03 05:00", "collect": "03 05:05", "alert": "03 05:10", "ingest": "03 05:25", "learn": "03 05:40", "propose": "03 06:00",
+        "report": "03 07:30",
+    }  # fmt: skip
 
 
 # ── The whole ────────────────────────────────────────────────────────────────────────────────────────────────────────
 @is_whole
 def test_one_change_is_proposed_approved_merged_and_its_saving_verified(story: dict[str, Any]) -> None:
-    assert [state for _, state, pool, *_ in story["calm"]["end"]["proposals"] if pool == POOL] == ["verified"]
+    proposals = story["calm"]["end"]["proposals"]
+
+    assert {state for _, state, *_ in proposals} == {"verified"}
+    assert [each for each in proposals if each[2] == POOL and f"{APPROVER} in slack" in each] != []
 
 
 @is_whole
@@ -114,5 +125,13 @@ def test_killed_in_the_middle_and_delivered_twice_it_comes_to_the_same_end(story
     calm, chaos = story["calm"]["end"], story["chaos"]["end"]
     differing = {part: (calm[part], chaos[part]) for part in calm if calm[part] != chaos[part]}
 
-    assert min(story["chaos"]["killed"].values()) >= 1, story["chaos"]["killed"]
-    assert differing == {}, f"seed {story['seed']}, deaths at calls {story['plan']}"
+    assert differing == {}, "\n".join((f"seed {story['seed']}", *story["chaos"]["deaths"]))
+
+
+@is_whole
+def test_every_function_dies_of_its_calls_to_the_cloud_the_forge_slack_and_palette(story: dict[str, Any]) -> None:
+    """Before a call is carried out, and after it."""
+    deaths = story["chaos"]["deaths"]
+
+    assert {line.partition(",")[0] for line in deaths} == set(FUNCTIONS)
+    assert lacking(deaths, ("AWS",), *OUTSIDE) == []

@@ -20,6 +20,8 @@ from tests.forges.github import description
 from tests.infra.test_terraform_gcp import FUNCTIONS, TERRAFORM
 from tests.whole import clock
 from tests.whole.bundles import current_bundles
+from tests.whole.deaths import lacking
+from tests.whole.doors import OUTSIDE
 from tests.whole.estate import APPROVER
 from tests.whole.google_pubsub import Message, PubSub, Pushed, Subscription
 from tests.whole.google_run import Answer, Installed, Killer, Service
@@ -122,6 +124,15 @@ def test_killed_in_the_middle_and_delivered_twice_it_comes_to_the_same_end(story
     assert min(story["chaos"]["killed"].values()) >= 1, story["chaos"]["killed"]
 
     assert alike(story["chaos"]["end"]) == alike(story["calm"]["end"])
+
+
+@pytest.mark.slow
+@is_whole
+def test_functions_die_of_their_calls_to_the_forge_slack_and_palette_too(story: dict[str, Any]) -> None:
+    """Before a call is carried out, and after it."""
+    deaths = story["chaos"]["deaths"]
+
+    assert lacking(deaths, *OUTSIDE) == []
 
 
 # ── What it runs on ──────────────────────────────────────────────────────────────────────────────────────────────────

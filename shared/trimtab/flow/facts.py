@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from trimtab.changes import Files, declared_pool, declared_values, layout_of
 from trimtab.errors import BadInput, NotYet, Refused, Upstream
+from trimtab.flow.code_owners import rules_for
 from trimtab.flow.freezes import frozen_rule
 from trimtab.flow.ground import Ground
 from trimtab.flow.health_alerts import open_alerts
@@ -68,7 +69,7 @@ def load_facts(life: Life, ports: Ports, ground: Ground, now: datetime, *, is_th
         highest_stage=ports.settings.highest_stage,
         owners=proposal.owners,
         demand_now=demand_now(ports, proposal, now),
-        forge_rules=ground.rules,
+        forge_rules=rules_for(repository.id, proposal.edit.path, ground, ports),
         pull_request=pull_request,
         commits=_commits(ports, life, ground.base, pull_request, is_thorough=is_thorough),
         our_login=ports.forge.login,

@@ -1,7 +1,7 @@
 """Who is asked to look at a pull request, and what it is labeled with."""
 
+from trimtab.flow.code_owners import code_owners
 from trimtab.flow.judging import Judged
-from trimtab.policy.codeowners import PLACES, Dialect, owners_of
 from trimtab.policy.environment import is_proven_nonproduction
 from trimtab.ports import Ports
 from trimtab.records import Proposal, Tier
@@ -14,17 +14,10 @@ def reviewers_of(proposal: Proposal, judged: Judged, ports: Ports) -> tuple[str,
     """The code owners of the file as the base has them, else who may approve; nobody where no person is needed."""
     if judged.verdict.tier not in (Tier.ONE, Tier.TWO) or judged.governance is None:
         return ()
-    wanted = _code_owners(proposal, judged, ports) or tuple(
+    wanted = code_owners(proposal.place.repo, proposal.edit.path, judged.ground, ports) or tuple(
         person.forge for person in judged.governance.people if person.id in judged.verdict.approvers
     )
     return tuple(dict.fromkeys(login for login in wanted if login.lower() != ports.forge.login.lower()))[:MOST]
-
-
-def _code_owners(proposal: Proposal, judged: Judged, ports: Ports) -> tuple[str, ...]:
-    dialect: Dialect = "gitlab" if ports.settings.repository(proposal.place.repo).forge == "gitlab" else "github"
-    found = ports.forge.read_files(proposal.place.repo, judged.ground.base, PLACES[dialect])
-    content = next((found[place] for place in PLACES[dialect] if place in found), b"")
-    return owners_of(content, proposal.edit.path, dialect)
 
 
 def labels_of(judged: Judged) -> tuple[str, ...]:

@@ -26,12 +26,24 @@ class _Section:
     defaults: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     is_excluded: bool = field(default=False)
+    is_optional: bool = field(default=False)
 
 
 def owners_of(content: bytes, path: str, dialect: Dialect) -> tuple[str, ...]:
     """Logins, and "@org/team" for teams, of who owns the path, in the file's order; () = nobody, or a file nobody can read."""
+    found = [owner for section in _sections(content, path, dialect) for owner in section.owners]
+    return tuple(dict.fromkeys(owner if "/" in owner else owner[1:] for owner in found if _OWNER.fullmatch(owner)))
+
+
+def needs_owner(content: bytes, path: str, dialect: Dialect) -> bool:
+    """True where the path has an owner of any kind, an address or a role too, whose review a branch can demand."""
+    return any(not section.is_optional and any("@" in owner for owner in section.owners) for section in _sections(content, path, dialect))
+
+
+def _sections(content: bytes, path: str, dialect: Dialect) -> list[_Section]:
+    """Each section with what stands for the path there; those that take it out are left out."""
     if len(content) > LARGEST:
-        return ()
+        return []
     sections: dict[str, _Section] = {"": _Section()}
     current = sections[""]
     for line in content.decode(errors="replace").splitlines():
@@ -41,12 +53,11 @@ def owners_of(content: bytes, path: str, dialect: Dialect) -> tuple[str, ...]:
         heading = _SECTION.fullmatch(text) if dialect == "gitlab" else None
         if heading:
             # The same name again, in whatever case, goes on with that section.
-            current = sections.setdefault(heading["name"].strip().lower(), _Section())
-            current.defaults = _owners(heading["owners"].split()) or current.defaults
+            current = sections.setdefault(heading["name"].strip().lower(), _Section(is_optional=text.startswith("^")))
+            current.defaults = tuple(heading["owners"].split()) or current.defaults
         else:
             _take(current, _WORD.findall(text), path, dialect)
-    found = [owner for section in sections.values() if not section.is_excluded for owner in section.owners]
-    return tuple(dict.fromkeys(found))
+    return [section for section in sections.values() if not section.is_excluded]
 
 
 def _take(section: _Section, words: list[str], path: str, dialect: Dialect) -> None:
@@ -59,17 +70,12 @@ def _take(section: _Section, words: list[str], path: str, dialect: Dialect) -> N
         # GitHub knows no such line; GitLab takes the path out of the section for good.
         section.is_excluded = section.is_excluded or (dialect == "gitlab" and _is_match(pattern[1:], path, dialect))
     elif _is_match(pattern, path, dialect):
-        section.owners = _owners(owners) if owners else section.defaults
+        section.owners = tuple(owners) or section.defaults
 
 
 def _until_comment(words: list[str]) -> list[str]:
     end = next((index for index, word in enumerate(words) if word.startswith("#")), len(words))
     return words[:end]
-
-
-def _owners(words: list[str]) -> tuple[str, ...]:
-    """`@person` → its login, `@org/team` as it is."""
-    return tuple(word if "/" in word else word[1:] for word in words if _OWNER.fullmatch(word))
 
 
 def _is_match(pattern: str, path: str, dialect: Dialect) -> bool:

@@ -164,6 +164,8 @@ class ForgeRules:
     """Nobody but us may push to `trimtab/`; None = the forge does not say, which is no."""
     voids_old_approvals: bool | None = None
     """A push takes earlier approvals away and who committed cannot approve; a forge whose approvals name no commit needs it."""
+    asks_code_owners: bool = False
+    """A file that CODEOWNERS gives an owner to changes only with that owner's review."""
     is_archived: bool = False
     is_public: bool | None = None
     """Anybody can read the repo; None = the forge does not say, which counts as yes."""

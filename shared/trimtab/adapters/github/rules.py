@@ -69,6 +69,7 @@ def rules_of(read: Read) -> ForgeRules:
         has_merge_queue=queue,
         guards_our_branches=guards,
         voids_old_approvals=_voids_old_approvals(read),
+        asks_code_owners=_asks_code_owners(read),
         is_archived=read.is_archived,
         is_public=read.is_public,
     )
@@ -154,10 +155,14 @@ def _voids_old_approvals(read: Read) -> bool | None:
     return None if read.update_rule and read.protection is None else False
 
 
+def _asks_code_owners(read: Read) -> bool:
+    wanted = any(rule.get("require_code_owner_review") for rule in _parameters(read.rules, "pull_request"))
+    return wanted or bool((read.update_rule or {}).get("requiresCodeOwnerReviews"))
+
+
 def _config_problem(read: Read) -> str:
     """Why `.trimtab/` is not kept by its owners; "" = it is."""
-    wanted = any(rule.get("require_code_owner_review") for rule in _parameters(read.rules, "pull_request"))
-    if not (wanted or (read.update_rule or {}).get("requiresCodeOwnerReviews")):
+    if not _asks_code_owners(read):
         return "a code owner's review is not required, so .trimtab/ is anybody's to change"
     if read.codeowners is None:
         return "there is no CODEOWNERS file, so nobody must review .trimtab/"

@@ -6,10 +6,11 @@ gate did not let through.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from trimtab.adapters.gitlab.protocol import DEVELOPER, MAINTAINER, ApprovalRule, ApprovalSettings, Level, Project, Protection, User
+from trimtab.policy.codeowners import needs_owner
 from trimtab.records import ForgeRules
 
 OURS = "trimtab/"
@@ -45,6 +46,7 @@ def forge_rules(seen: Seen) -> ForgeRules:
         protects_config=_protects_config(seen, here),
         guards_our_branches=_guards_our_branches(seen),
         voids_old_approvals=seen.settings.voids_old_approvals if seen.settings else False,
+        asks_code_owners=_asks_code_owners(here),
         has_merge_queue=seen.project.merge_trains_enabled is True,
         is_archived=seen.project.archived,
         # "internal" is everybody with an account there, and on gitlab.com anybody can have one.
@@ -105,7 +107,7 @@ def _lets(level: Level, user: User, role: int) -> bool:
 def _requires_review(seen: Seen, here: Sequence[Protection]) -> bool:
     asked = [rule.approvals_required for rule in seen.approval_rules or () if _is_for(rule, seen.branch, here)]
     asked += [seen.settings.approvals_before_merge or 0] if seen.settings else []
-    return any(asked) or (any(rule.code_owner_approval_required for rule in here) and owns_more(seen.code_owners or ""))
+    return any(asked)
 
 
 def _is_for(rule: ApprovalRule, branch: str, here: Sequence[Protection]) -> bool:
@@ -116,8 +118,11 @@ def _is_for(rule: ApprovalRule, branch: str, here: Sequence[Protection]) -> bool
 
 def _protects_config(seen: Seen, here: Sequence[Protection]) -> bool:
     """Code owners are asked on this branch, `.trimtab/` is theirs, and nobody pushes past them."""
-    is_asked = any(rule.code_owner_approval_required for rule in here)
-    return is_asked and _is_closed(here) and owns(seen.code_owners or "", CONFIG)
+    return _asks_code_owners(here) and _is_closed(here) and needs_owner((seen.code_owners or "").encode(), CONFIG, "gitlab")
+
+
+def _asks_code_owners(here: Sequence[Protection]) -> bool:
+    return any(rule.code_owner_approval_required for rule in here)
 
 
 # ── Our own branches ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,47 +148,6 @@ def _touches(pattern: str) -> bool:
 def matches(pattern: str, branch: str) -> bool:
     """GitLab's own reading of a protected branch's name: `*` is anything, slashes too."""
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), branch, re.DOTALL) is not None
-
-
-# ── CODEOWNERS ───────────────────────────────────────────────────────────────────────────────────────────────────────
-_SECTION = re.compile(r"(?P<optional>\^)?\[[^\]]+\](?:\[\d+\])?(?P<owners>.*)")
-
-
-def owns(text: str, path: str) -> bool:
-    """True where a section that is not optional gives the path an owner. In each section the last line that matches decides."""
-    decided = {section: is_owned for section, pattern, is_owned in _lines(text) if _fits(pattern, path)}
-    return any(decided.values())
-
-
-def owns_more(text: str) -> bool:
-    """True where anything but `.trimtab/` has an owner: a change of ours may be among it, and is then reviewed on the forge."""
-    return any(is_owned and not pattern.startswith("/.trimtab/") for _, pattern, is_owned in _lines(text))
-
-
-def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
-    """(section, pattern, whether it has an owner) of each line; one without owners of its own has the section's. `!` takes them away."""
-    number, is_optional, default = 0, False, False
-    for line in (raw.strip() for raw in text.splitlines()):
-        section = _SECTION.fullmatch(line)
-        if section is not None:
-            number, is_optional, default = number + 1, section["optional"] is not None, _has_owner(section["owners"].split())
-        elif line and not line.startswith("#") and not is_optional:
-            pattern, *owners = line.replace(r"\ ", "\0").split()
-            is_owned = not pattern.startswith("!") and (_has_owner(owners) or default)
-            yield number, pattern.replace("\0", " ").removeprefix("!"), is_owned
-
-
-def _has_owner(words: Iterable[str]) -> bool:
-    return any("@" in word for word in words)
-
-
-def _fits(pattern: str, path: str) -> bool:
-    """A CODEOWNERS pattern as GitLab reads it: from the root where it starts with a slash, else at any depth; a folder holds all below."""
-    rooted = pattern if pattern.startswith("/") else f"/**/{pattern}"
-    whole = f"{rooted}**/*" if rooted.endswith("/") else rooted
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", whole)
-    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.fullmatch("".join(meaning.get(piece, re.escape(piece)) for piece in pieces), f"/{path}") is not None
 
 
 # ── For people ───────────────────────────────────────────────────────────────────────────────────────────────────────
