@@ -1,6 +1,7 @@
 """What the lake commits by itself: deltalake reads it as its own, one of two writers is through, and looking again costs two reads."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -126,6 +127,18 @@ def test_of_those_who_amend_one_partition_from_one_version_one_is_through(bench:
 
     (won,) = [number for number, answer in enumerate(answers) if answer is not None]
     assert bench.billed(another(bench).files("cost"))[0][1:3] == (1, f"{won}.000000000000")
+    assert_readers_agree(bench)
+
+
+def test_who_comes_second_leaves_nothing_on_its_disk(bench: Bench) -> None:
+    """The next try makes the rows again; on some clouds a function's disk is its memory."""
+    amended(bench, "a", "1")
+    since, late = bench.lake.version("cost"), bench.rows("b", "2")
+    amended(bench, "c", "3")
+    before = set(bench.lake._root("cost").rglob("*.parquet"))
+
+    assert bench.lake.amend("cost", [JULY], [late], since=since, about={}) is None
+    assert set(bench.lake._root("cost").rglob("*.parquet")) == before
     assert_readers_agree(bench)
 
 
@@ -277,6 +290,56 @@ def test_checkpoints_before_the_last_one_that_is_needed_go_with_what_was_replace
     assert bench.billed(another(bench).files("cost")) == before
     assert another(bench).at("cost", 2 * every + 1).version("cost") == 2 * every + 1
     assert_readers_agree(bench)
+
+
+def test_commits_older_than_a_year_of_telling_go_where_a_checkpoint_stands_for_them(local: Bench) -> None:
+    """Delta's own cleaning looks for a checkpoint as old as they are, and that one went long ago."""
+    every = CHECKPOINT_EVERY["cost"]
+    for number in range(2 * every):
+        amended(local, "a", str(number + 1))
+    local.lake.tidy("cost", timedelta(0))
+    aged = [log_of(local) / f"{version:020}.json" for version in range(2 * every)]
+    _age(aged[:-3], timedelta(days=401))
+    _age(aged[-3:], timedelta(days=399))
+    amended(local, "b", "7")
+
+    local.lake.tidy("cost", timedelta(days=7))
+
+    assert _checkpoints(local) == [2 * every]
+    assert [path.exists() for path in aged] == [False] * (2 * every - 3) + [True] * 3
+    assert another(local).files("cost") == local.lake.files("cost")
+    assert_readers_agree(local)
+
+
+def test_no_commit_goes_of_a_table_that_has_no_checkpoint(local: Bench) -> None:
+    """It would be the table."""
+    amended(local, "a", "1")
+    _age([*log_of(local).glob("*.json")], timedelta(days=500))
+    amended(local, "b", "2")
+
+    local.lake.tidy("cost", timedelta(days=7))
+
+    assert len([*log_of(local).glob("*.json")]) == 3
+    assert_readers_agree(local)
+
+
+def test_what_was_replaced_today_stays_for_a_week_however_old_it_is(local: Bench) -> None:
+    """A run that began yesterday reads it."""
+    amended(local, "a", "1")
+    _age([Path(file) for file in local.lake.files("cost")], timedelta(days=100))
+    version = amended(local, "b", "2")
+    for number in range(CHECKPOINT_EVERY["cost"]):
+        local.lake.amend("cost", [AUGUST], [local.rows("c", str(number), partition=AUGUST)], since=local.lake.version("cost"), about={})
+
+    assert local.lake.tidy("cost", timedelta(days=7)) == 0
+    (first,) = another(local).at("cost", (version or 0) - 1).files("cost")
+    assert Path(first).exists()
+
+
+def _age(paths: list[Path], by: timedelta) -> None:
+    for path in paths:
+        then = path.stat().st_mtime - by.total_seconds()
+        os.utime(path, (then, then))
 
 
 def _checkpoints(bench: Bench) -> list[int]:

@@ -13,6 +13,7 @@ from trimtab.flow.landed import ALLOCATE, bill_landed, land
 from trimtab.flow.wake import Wake, serve, tick_key
 from trimtab.ports import Documents, Ports
 from trimtab.settings import Settings
+from trimtab.units import GIB
 
 MIDNIGHT = datetime(2026, 8, 4, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -71,6 +72,30 @@ def test_usage_that_came_between_is_attributed_at_the_next_look(tmp_path: Path) 
     assert (ticked(ports, MIDNIGHT + HOUR), set(ports.inbox.pending("ingest"))) == (False, before)
     assert ticked(ports, MIDNIGHT + 5 * HOUR)
     assert len(set(ports.inbox.pending("ingest")) - before) == 1
+
+
+def test_the_bill_that_an_attribution_makes_of_private_hours_is_no_news(tmp_path: Path) -> None:
+    """Every month with a private cluster would be attributed at every look, for good."""
+    ports = opened(tmp_path)
+    (tmp_path / "config" / "allocation.yaml").write_text(
+        "version: 1\nrates:\n  - {id: dc, cluster: prod, currency: USD, cpu: '0.02', memory: '0.005'}\n"
+    )
+    bill_landed(deliver(tmp_path), ports, ports.scratch, MIDNIGHT)
+    leave_usage(ports, "d-2026-07-15", cluster="prod", node="n-1", seconds=3600, cpu_capacity=4000, memory_capacity=GIB, labels="{}")
+
+    said = [served for look in range(4) for served in _attributed(ports, MIDNIGHT + look * 6 * HOUR)]
+
+    # The first makes the bill, which is news; the second finds it as it would make it.
+    assert [text for text in said if "allocated rows" in text] == ["p-2026-07: 8001 allocated rows"] * 2
+
+
+def _attributed(ports: Ports, at: datetime) -> list[str]:
+    """What became of what the clock asks for at that time."""
+    ticked(ports, at)
+    said: list[str] = []
+    while waits := sorted(ports.inbox.pending("ingest")):
+        said += [serve(land, Wake(key=key), ports, at) for key in waits]
+    return said
 
 
 class Failing:

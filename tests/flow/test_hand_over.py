@@ -134,10 +134,10 @@ def test_news_of_one_month_asks_for_no_other(tmp_path: Path) -> None:
     assert versions("p-2026-07", ports) != own, "a charge of another time zone may reach into the next month's first days"
 
 
-def leave_usage(ports: Ports, day: str) -> None:
+def leave_usage(ports: Ports, day: str, **fields: object) -> None:
     """An hour of usage of that day, in the lake."""
     path = ports.scratch / f"{day}.parquet"
-    values = {"cluster_slug": "prod", "day": day, "hour": f"{day.removeprefix('d-')} 00:00:00"}
+    values = {"cluster_slug": "prod", "day": day, "hour": f"{day.removeprefix('d-')} 00:00:00", **fields}
     columns = ", ".join(
         f'CAST({repr(values[column.name]) if column.name in values else "NULL"} AS {column.sql_type}) AS "{column.name}"'
         for column in USAGE

@@ -16,7 +16,7 @@ from trimtab.errors import BadInput
 from trimtab.patterns import compiled, is_match
 from trimtab.ports import Lake, Ports, Session
 from trimtab.records import PrivateRate
-from trimtab.tables import COST, scan
+from trimtab.tables import COST, scan, text_literal
 from trimtab.units import MONEY_SCALE
 
 ACCOUNT = "private"
@@ -57,8 +57,10 @@ def price_private(period: str, ports: Ports, rates: tuple[PrivateRate, ...], scr
         for export in kept - {name for name, path in ours.items() if path}:
             if _is_ours(session, ports.lake, export, period):
                 ours[export] = _write(session, _nothing(), scratch / f"{export}.parquet")
-    written = {export: path for export, path in ours.items() if path}
-    for export, path in written.items():
+        written = {export: path for export, path in ours.items() if path}
+        # A bill written again would be news, and every period with a private cluster attributed again, for good.
+        news = {export: path for export, path in written.items() if _is_news(session, ports.lake, export, period, path)}
+    for export, path in news.items():
         ports.lake.replace(
             "cost", {"x_Export": export, "x_Period": period}, [path], application=f"{export}/{period}", submitted_at=now,
             about={"rates": [rate.id for rate in rates]},
@@ -92,6 +94,17 @@ def _see_billed(session: Session, lake: Lake, period: str) -> None:
     files = lake.files("cost", {"x_Period": period}) if lake.version("cost") is not None else []
     session.run(f"CREATE OR REPLACE TEMP VIEW cost AS {scan('cost', files)}")
     session.run(f"CREATE OR REPLACE TEMP TABLE billed_tails AS {model('billed_tails')}")
+
+
+def _is_news(session: Session, lake: Lake, export: str, period: str, path: str) -> bool:
+    """Whether a bill is not what the lake has already, row for row."""
+    there = scan("cost", lake.files("cost", {"x_Export": export, "x_Period": period}))
+    columns = ", ".join(f'"{column.name}"' for column in COST)
+    both = (
+        f"SELECT {columns}, TRUE AS made FROM read_parquet([{text_literal(path)}]) UNION ALL SELECT {columns}, FALSE AS made FROM ({there})"
+    )
+    differs = "HAVING count(*) FILTER (WHERE made) <> count(*) FILTER (WHERE NOT made)"
+    return bool(session.rows(f"SELECT 1 FROM ({both}) GROUP BY {columns} {differs} LIMIT 1"))
 
 
 def _is_ours(session: Session, lake: Lake, export: str, period: str) -> bool:

@@ -219,13 +219,17 @@ def _data_file(path: str, partition: Mapping[str, str], size: int, lowest: str |
     return DataFile(path=unquote(path), partition=dict(partition), size=size, owner=lowest if lowest == highest else None)
 
 
-def old_checkpoints(there: Mapping[str, datetime], before: datetime) -> list[str]:
-    """Of a table's objects and when they were put: the checkpoints that no version since `before` is read from.
+def old_log(there: Mapping[str, datetime], read_since: datetime, told_since: datetime) -> list[str]:
+    """Of a table's objects (by their paths in it) and when they were put: the part of its log that goes.
 
-    The log goes on without them. The newest one from before then stays: it is where the oldest of those versions begins.
+    Checkpoints go that no version since `read_since` is read from; the newest one from before then stays, where the oldest of those
+    versions begins. Commits tell since `told_since` what was made from what, and go where a checkpoint stands for them.
     """
-    found = sorted(path for path in there if _CHECKPOINT.search(path))
-    return [path for path in found if there[path] < before][:-1]
+    checkpoints = {path: number for path in sorted(there) if (number := _number(_CHECKPOINT, path)) is not None}
+    going = [path for path in checkpoints if there[path] < read_since][:-1]
+    begins = min((number for path, number in checkpoints.items() if path not in going), default=0)
+    old = (path for path in sorted(there) if there[path] < told_since)
+    return [*going, *(path for path in old if (number := _number(_COMMIT, path)) is not None and number < begins)]
 
 
 def _checkpoint(objects: Objects, table: str, number: int, scratch: Path) -> Snapshot:

@@ -22,7 +22,7 @@ from obstore.exceptions import BaseError
 from trimtab.adapters.duckdb import DuckDbSession, connect
 from trimtab.adapters.store.data_files import NewFile, check_rows, check_whole, for_delta, predicate, rows_of, write_file
 from trimtab.adapters.store.delta_commit import replace_partitions
-from trimtab.adapters.store.delta_log import CHECKPOINT_EVERY, DataFile, Snapshot, old_checkpoints, read_snapshot
+from trimtab.adapters.store.delta_log import CHECKPOINT_EVERY, DataFile, Snapshot, old_log, read_snapshot
 from trimtab.adapters.store.objects import Objects, open_objects
 from trimtab.errors import Broken, Gone, Upstream
 from trimtab.locations import local_path
@@ -33,9 +33,11 @@ from trimtab.tables import PARTITIONS, TABLES
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
 
+TOLD = timedelta(days=400)
+"""How long commits tell what a year's numbers were made from."""
 CONFIGURATION = {
-    # The default of 30 days is cleaned at checkpoints, and with it what last year's numbers were made from.
-    "delta.logRetentionDuration": "interval 400 days",
+    # The default of 30 days is cleaned by whoever else writes a checkpoint.
+    "delta.logRetentionDuration": f"interval {TOLD.days} days",
     # Of files that were replaced: their names stand in every checkpoint until then, and a day replaces thousands.
     "delta.deletedFileRetentionDuration": "interval 7 days",
 }
@@ -102,6 +104,9 @@ class DeltaLake:
         at = max(Path(path).stat().st_mtime_ns for path in parquet) // 1_000_000
         done = replace_partitions(self._objects(), table, base, partitions, made, about, at)
         if done is None:
+            # No commit names them, and a function's disk may be its memory.
+            for file in made:
+                file.local.unlink(missing_ok=True)
             return None
         self._known[table] = done
         # A run that dies here leaves the table without this checkpoint, and readers begin at the one before it.
@@ -149,18 +154,17 @@ class DeltaLake:
         objects = self._objects()
         with _said(f"{self.url}/{table}"):
             hours = kept // timedelta(hours=1)
-            loaded = self._load(table)
-            named = loaded.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False, full=True)
-            # With each commit the library would list the whole log for this.
-            loaded.cleanup_metadata()
+            named = self._load(table).vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False, full=True)
             # The log goes on naming what was removed until it forgets that it was ever there.
             folder = f"{objects.folder}{table}/"
             pages = obstore.list(objects.store, folder, chunk_size=1000)
-            there = {meta["path"]: meta["last_modified"] for page in pages for meta in page if meta["path"].endswith(".parquet")}
-            paths = sorted(there.keys() & {f"{folder}{path}" for path in named})
-            log = old_checkpoints(there, max(there.values(), default=_EPOCH) - kept)
-            for start in range(0, len(paths) + len(log), REMOVED_AT_ONCE):
-                obstore.delete(objects.store, [*paths, *log][start : start + REMOVED_AT_ONCE])
+            there = {meta["path"].removeprefix(folder): meta["last_modified"] for page in pages for meta in page}
+            paths = sorted({path for path in named if path.endswith(".parquet") and path in there})
+            newest = max(there.values(), default=_EPOCH)
+            # The library would look for a checkpoint as old as what it removes, and there is none.
+            gone = [f"{folder}{path}" for path in (*paths, *old_log(there, newest - kept, newest - TOLD))]
+            for start in range(0, len(gone), REMOVED_AT_ONCE):
+                obstore.delete(objects.store, gone[start : start + REMOVED_AT_ONCE])
         return len(paths)
 
     def owner(self, table: str, partition: Mapping[str, str]) -> str | None:
