@@ -10,6 +10,8 @@ from tests.flow.flow_world import ONE, PATH, REPO, YAML, World, make_world, shri
 from tests.flow.forge_doubles import Counting, on
 from tests.judgement import CONFIG, POLICY
 from trimtab.errors import Upstream
+from trimtab.flow.code_owners import rules_for
+from trimtab.flow.ground import ground_of
 from trimtab.flow.merge import settle_one
 from trimtab.lifecycle import State
 from trimtab.records import FieldChange, Finding, MergeRefused
@@ -35,6 +37,23 @@ def test_the_code_owners_of_the_base_are_asked(tmp_path: Path) -> None:
     world.propose(shrink())
 
     assert asked(world) == ["@acme/platform", "ml-owner"]
+
+
+@pytest.mark.parametrize(
+    ("content", "needs"),
+    [
+        (b"/docs/ @docs\n", False),
+        (b"/clusters/ @ops\n", True),
+        (b"# What is too large to be read may give any file an owner.\n" * 60_000, True),
+    ],
+)
+def test_where_the_forge_asks_code_owners_a_file_that_may_have_one_waits(content: bytes, tmp_path: Path, *, needs: bool) -> None:
+    world = make_world(tmp_path, POLICY)
+    world.push_main({"CODEOWNERS": content})
+    ground = ground_of(REPO, world.ports)
+    asking = replace(ground, rules=replace(ground.rules, requires_review=False, asks_code_owners=True))
+
+    assert rules_for(REPO, PATH, asking, world.ports).requires_review is needs
 
 
 def test_without_code_owners_whoever_may_approve_is_asked(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from trimtab.flow.ingest_usage import ATTEMPTS
 from trimtab.flow.life import Moved
 from trimtab.flow.merge import merge
 from trimtab.flow.receive import ReceivePorts, Reply, receive
-from trimtab.flow.wake import Wake
+from trimtab.flow.verify import verify
+from trimtab.flow.wake import Wake, tick_key
 from trimtab.lifecycle import State
 from trimtab.ports import MessageRef
 from trimtab.sources.senders import inbox_key
@@ -142,6 +143,46 @@ def test_an_answer_stands_though_nobody_can_look_whether_it_is_the_only_one(tmp_
 
     assert merge(Wake(key=key), replace(world.ports, chat=chat), world.now).startswith("Your approve is recorded")
     assert [event for event, _ in world.log.said if event == "answer.not-looked-for"] == ["answer.not-looked-for"]
+
+
+def test_the_first_of_two_answers_is_never_taken_back(tmp_path: Path) -> None:
+    """Each of two that look may see the other's alone: were both taken back, nobody would have said anything."""
+    world = make_world(tmp_path, TWO)
+    world.propose(shrink())
+    key = world.receive(world.press("evidence"))
+    before = len(world.chat.messages)
+
+    @dataclass
+    class Lagging(MemoryChat):
+        mine: MessageRef | None = None
+
+        def post(self, *arguments: Any) -> MessageRef:
+            self.mine = super().post(*arguments)
+            super().post(*arguments)
+            return self.mine
+
+        def find(self, *arguments: Any) -> MessageRef | None:
+            return next((each.ref for each in self.messages if each.nonce == arguments[1] and each.ref != self.mine), None)
+
+    merge(Wake(key=key), replace(world.ports, chat=Lagging(messages=world.chat.messages)), world.now)
+
+    assert [message.nonce for message in world.chat.messages[before:]] == [nonce_of(key)] * 2
+
+
+def test_news_that_its_writer_is_telling_is_not_told_by_the_clock_in_the_same_moment(tmp_path: Path) -> None:
+    world = make_world(tmp_path, TWO)
+    world.propose(shrink())
+    world.forge.close_pull_request(REPO, 1)
+    key = world.receive(world.forge_call("closed"))
+    before = len(world.chat.messages)
+    tick = Wake(key=tick_key("verify", world.now.replace(minute=0)))
+    chat = Twin(world.chat, lambda: verify(tick, world.ports, world.now))
+
+    merge(Wake(key=key), replace(world.ports, chat=chat), world.now)
+
+    assert chat.is_second
+    assert [message.text[:20] for message in world.chat.messages[before:]] == ["Closed on the forge."]
+    assert world.life().news == ()
 
 
 def tried(world: World, key: str) -> str:

@@ -1,9 +1,10 @@
 """Before anybody relies on it: what the rules ask for and cannot have is said, with what would mend it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -15,7 +16,7 @@ from trimtab.adapters.tickets import tickets_of
 from trimtab.flow.gate import CHECK
 from trimtab.flow.preflight import Item, preflight
 from trimtab.ports import Ports
-from trimtab.records import Stage
+from trimtab.records import ForgeRules, Stage
 from trimtab.settings import Settings, TicketSystem
 
 GATED = CONFIG + b"gates: [{path: 'clusters/**', gate: slack}]\n"
@@ -57,6 +58,27 @@ def test_auto_merge_that_the_forge_could_not_make_safe_is_named(tmp_path: Path) 
 
     assert item.color == "yellow"
     assert "our check is not required" in item.detail
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_it_is_said_that_a_file_with_code_owners_waits_for_their_review(tmp_path: Path, *, asks: bool) -> None:
+    world = make_world(tmp_path)
+
+    @dataclass
+    class Asking:
+        forge: Any
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.forge, name)
+
+        def rules(self, repo: str, branch: str) -> ForgeRules:
+            rules: ForgeRules = self.forge.rules(repo, branch)
+            return replace(rules, asks_code_owners=asks)
+
+    item = looked(replace(world.ports, forge=Asking(world.ports.forge)))[f"{REPO}: guarded"]
+
+    assert item.color == "green"
+    assert ("code owners" in item.detail) == asks
 
 
 def test_a_stage_above_the_ceiling_is_named(tmp_path: Path) -> None:

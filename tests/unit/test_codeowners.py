@@ -88,6 +88,7 @@ def test_on_gitlab_every_section_has_a_last_line_of_its_own(path: str, expected:
         b"*" * 500 + b" @a",
         b"*e" * 500 + b"z @a",
         b"*" * (1 << 21) + b" @a",
+        b"*" + b"[" * (1 << 21) + b" @a",
     ],
 )
 def test_a_file_that_makes_no_sense_names_nobody_and_takes_no_time(content: bytes, dialect: Dialect) -> None:
@@ -118,3 +119,34 @@ def test_an_address_is_an_owner_and_an_optional_section_demands_nothing() -> Non
     assert needs_owner(b"/docs/ @@maintainer", "docs/a.md", "gitlab")
     assert not needs_owner(b"^[Docs] @acme/docs\n/docs/", "docs/a.md", "gitlab")
     assert owners_of(b"^[Docs] @acme/docs\n/docs/", "docs/a.md", "gitlab") == ("@acme/docs",)
+
+
+@pytest.mark.parametrize("content", [b"^[Docs] @acme/docs\n/docs/\n[docs]\n*.rb @ruby", b"[Docs]\n/docs/ @acme/docs\n^[DOCS]\n*.rb @ruby"])
+def test_a_section_that_is_there_twice_demands_its_review_where_one_of_them_does(content: bytes) -> None:
+    assert needs_owner(content, "docs/a.md", "gitlab")
+
+
+def test_a_heading_ends_the_section_before_it_whatever_stands_right_behind() -> None:
+    assert needs_owner(b"^[Docs] @acme/docs\n/docs/\n[Clusters]@ops\n*.yaml @ops", "clusters/dev.yaml", "gitlab")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "dialect", "owns"),
+    [
+        ("/clusters/[de]ev.yaml", "gitlab", True),
+        ("/clusters/[a-f]*.yaml", "gitlab", True),
+        ("/clusters/[!d]ev.yaml", "gitlab", False),
+        ("/clusters/[^a-c]ev.yaml", "gitlab", True),
+        ("/clusters/[x-z]ev.yaml", "gitlab", False),
+        (r"/clusters/\[d]ev.yaml", "gitlab", False),
+        (r"/clusters/\d\e\v.yaml", "gitlab", True),
+        ("/clusters/[dev.yaml", "gitlab", False),
+        ("/clusters/[de]ev.yaml", "github", False),
+    ],
+)
+def test_a_set_of_letters_stands_for_one_of_them_on_gitlab_alone(pattern: str, dialect: Dialect, *, owns: bool) -> None:
+    assert needs_owner(f"{pattern} @ops".encode(), "clusters/dev.yaml", dialect) is owns
+
+
+def test_a_bracket_is_a_bracket_on_github() -> None:
+    assert needs_owner(b"/a/[d]ev.yaml @ops", "a/[d]ev.yaml", "github")

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from trimtab.errors import BadInput
@@ -42,6 +42,7 @@ def test_a_drop_that_tells_of_another_cluster_than_its_folders_is_refused(folder
 
 
 @given(st.text(min_size=1, max_size=80), st.one_of(st.from_regex(r"[0-9a-f]{24}", fullmatch=True), st.text(min_size=1, max_size=80)))
+@example("prod", "9" * 62)
 def test_a_clusters_own_folder_is_taken_whatever_it_is_called(name: str, uid: str) -> None:
     try:
         folder = folder_of(name, uid)
@@ -56,6 +57,7 @@ def test_a_clusters_own_folder_is_taken_whatever_it_is_called(name: str, uid: st
     [
         ("Prod EU/1", "6a0f00000000000000000001", "prod-eu-1-6a0f00000000000000000001"),
         ("x" * 80, "6a0f00000000000000000001", f"{'x' * 38}-6a0f00000000000000000001"),
+        ("\u751f\u7523", "6a0f00000000000000000001", "c-6a0f00000000000000000001"),
         ("prod", "prod", "prod"),
         ("42", "42", "c-42"),
         ("42", "6a0f", "c-42-6a0f"),

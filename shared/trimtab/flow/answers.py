@@ -54,7 +54,8 @@ def _leave_one(ref: MessageRef, thread: MessageRef | None, key: str, ports: Port
     """
     try:
         first = ports.chat.find(ref.channel, nonce_of(key), thread)
-        if first is not None and first != ref:
+        # Only ever the later one: were the other's what is found and this one the first, both would be gone.
+        if first is not None and first.ts < ref.ts:
             ports.chat.withdraw(ref)
     except (Refused, Upstream) as error:
         ports.log.warning("answer.not-looked-for", key=key, input=str(error))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from trimtab.flow.ground import Ground
-from trimtab.policy.codeowners import PLACES, Dialect, needs_owner, owners_of
+from trimtab.policy.codeowners import LARGEST, PLACES, Dialect, needs_owner, owners_of
 from trimtab.ports import Ports
 from trimtab.records import ForgeRules
 
@@ -19,7 +19,8 @@ def rules_for(repo: str, path: str, ground: Ground, ports: Ports) -> ForgeRules:
     if ground.rules.requires_review or not ground.rules.asks_code_owners:
         return ground.rules
     content, dialect = _read(repo, ground, ports)
-    return replace(ground.rules, requires_review=needs_owner(content, path, dialect))
+    # A file that is too large to be read here may give it one.
+    return replace(ground.rules, requires_review=len(content) > LARGEST or needs_owner(content, path, dialect))
 
 
 def _read(repo: str, ground: Ground, ports: Ports) -> tuple[bytes, Dialect]:

@@ -148,7 +148,8 @@ def _merging_alone(repository: Repository, ground: Ground, governance: Governanc
     if missing:
         yield _yellow(about, f"nothing merges by itself: {'; '.join(missing)}", "docs/forges.md says which rule does what")
     else:
-        yield Item(about=about, color="green", detail="the forge stops every wrong merge")
+        waits = "; a file that has code owners waits for their review there" if ground.rules.asks_code_owners else ""
+        yield Item(about=about, color="green", detail=f"the forge stops every wrong merge{waits}")
 
 
 def _people(repository: Repository, governance: Governance, names: Mapping[ClusterUid, str], ports: Ports) -> Iterator[Item]:

@@ -124,8 +124,10 @@ def _look_at(proposal: ProposalId, entry: Entry, ports: Ports, now: datetime) ->
     is_swept = life.state in _SWEPT or (life.state is State.PLANNED and life.pull_request is not None) or owes_close(life)
     if is_swept:
         return wake_merge(proposal, entry.n, ports, now) if now - entry.at >= LEFT_BEHIND else ""
+    # Another function that wrote it down may be telling it now: two at once would tell it twice.
+    is_left = entry.actor == "verify" or now - entry.at >= LEFT_BEHIND
     is_owed = bool(life.news) and life.card is not None and now - entry.at <= TOLD_WITHIN
-    return _tell_late(proposal, ports, now) if is_owed else ""
+    return _tell_late(proposal, ports, now) if is_left and is_owed else ""
 
 
 def _tell_late(proposal: ProposalId, ports: Ports, now: datetime) -> str:

@@ -15,7 +15,9 @@ LARGEST = 3 << 20
 """GitHub ignores a larger file."""
 _OWNER = re.compile(r"@[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*")
 """A person or a group; an e-mail address is none, and neither is a role (`@@maintainer`)."""
-_SECTION = re.compile(r"\^?\[(?P<name>[^\]]+)\](?:\[\d+\])?(?P<owners>(?:\s.*)?)")
+_SECTION = re.compile(r"\^?\[(?P<name>[^\]]+)\](?:\[\d*\])?(?P<owners>(?:\s.*)?)")
+"""A heading is one whatever stands right behind it: that alone is no owner."""
+_PIECE = re.compile(r"\\.|\*+|\[[!^]?\]?[^\]]+\]|.", re.DOTALL)
 _WORD = re.compile(r"(?:\\.|[^\s\\])+")
 
 
@@ -50,10 +52,12 @@ def _sections(content: bytes, path: str, dialect: Dialect) -> list[_Section]:
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        heading = _SECTION.fullmatch(text) if dialect == "gitlab" else None
+        heading = _SECTION.match(text) if dialect == "gitlab" else None
         if heading:
             # The same name again, in whatever case, goes on with that section.
-            current = sections.setdefault(heading["name"].strip().lower(), _Section(is_optional=text.startswith("^")))
+            current = sections.setdefault(heading["name"].strip().lower(), _Section(is_optional=True))
+            # It is demanded where any of its headings demands it.
+            current.is_optional = current.is_optional and text.startswith("^")
             current.defaults = tuple(heading["owners"].split()) or current.defaults
         else:
             _take(current, _WORD.findall(text), path, dialect)
@@ -80,7 +84,8 @@ def _until_comment(words: list[str]) -> list[str]:
 
 def _is_match(pattern: str, path: str, dialect: Dialect) -> bool:
     """Does a line's pattern fit the path? A folder stands for all that is in it."""
-    text = re.sub(r"\\(.)", r"\1", pattern)
+    # GitHub knows no sets of letters: a bracket is a bracket there.
+    text = re.sub(r"\\?\[", r"\\[", pattern) if dialect == "github" else pattern
     body = text.strip("/")
     # Both anchor at a leading slash; Git's way, which is GitHub's, also at one in the middle.
     is_anchored = text.startswith("/") or (dialect == "github" and "/" in body)
@@ -111,13 +116,22 @@ def _fits(pattern: list[str], path: list[str]) -> bool:
 
 
 def _fits_part(pattern: str, text: str) -> bool:
-    """`*` for any letters and `?` for one, in one folder's or file's name."""
+    """`*` for any letters, `?` for one and `[a-f]` for one of a set, in one folder's or file's name."""
     reached = {0}
-    for letter in re.sub(r"\*+", "*", pattern):
-        if letter == "*":
+    for piece in (found[0] for found in _PIECE.finditer(pattern)):
+        if piece.startswith("*"):
             reached = set(range(min(reached, default=len(text) + 1), len(text) + 1))
         else:
-            reached = {place + 1 for place in reached if place < len(text) and letter in {"?", text[place]}}
+            reached = {place + 1 for place in reached if place < len(text) and _stands_for(piece, text[place])}
         if not reached:
             return False
     return len(text) in reached
+
+
+def _stands_for(piece: str, letter: str) -> bool:
+    """One piece of a pattern that stands for one letter; behind a backslash each means itself."""
+    if len(piece) > 2:
+        is_other = piece[1] in "!^"
+        ranges = re.findall(r"(.)-(.)|(.)", piece[2 if is_other else 1 : -1], re.DOTALL)
+        return any(letter == alone or (low and low <= letter <= high) for low, high, alone in ranges) != is_other
+    return piece == "?" or piece[-1] == letter

@@ -185,9 +185,11 @@ def _place(url: str) -> tuple[str, str]:
 
 def folder_of(cluster: str, cluster_uid: str) -> str:
     """The folder below usage/ of a cluster's drops, and its partition: its name for people, then its uid for proof."""
-    name, uid = slug_of(cluster), _plain(cluster_uid)
+    uid = _plain(cluster_uid)
     room = LONGEST_SLUG - 1 - len(uid)
-    return slug_of(cluster_uid) if name == slug_of(cluster_uid) or room < 1 else f"{name[:room].rstrip('-')}-{uid}"
+    # A name in other letters than these leaves nothing, and the uid alone will do.
+    name = slug_of(cluster)[: max(room, 0)].rstrip("-") if _letters(cluster) else ""
+    return f"{name}-{uid}" if name and slug_of(cluster) != slug_of(cluster_uid) else slug_of(cluster_uid)
 
 
 def slug_of(name: str) -> str:
@@ -196,8 +198,12 @@ def slug_of(name: str) -> str:
     return slug if slug[0].isalpha() else f"c-{slug}"[:LONGEST_SLUG].rstrip("-")
 
 
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:LONGEST_SLUG].rstrip("-")
+
+
 def _plain(name: str) -> str:
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:LONGEST_SLUG].rstrip("-")
+    plain = _letters(name)
     if not plain:
         raise BadInput(f"cluster {name!a}: no letter or digit to name its folder by")
     return plain
@@ -206,7 +212,7 @@ def _plain(name: str) -> str:
 def _check_owner(slug: str, cluster_uid: str, url: str) -> None:
     """Who may write to one cluster's folder could else tell of another: that it idles, and its pools would shrink."""
     own = _plain(cluster_uid)
-    if slug != own and not slug.endswith(f"-{own}"):
+    if slug not in {own, slug_of(cluster_uid)} and not slug.endswith(f"-{own}"):
         raise BadInput(f"{url}: folder {slug!a} tells of cluster {cluster_uid[:60]!a}; a cluster's folder ends with its uid: …-{own}")
 
 
