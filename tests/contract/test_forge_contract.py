@@ -196,6 +196,7 @@ def test_merging_makes_a_merge_commit_of_base_and_reviewed_head(case: Case) -> N
     assert case.base == answer.commit
     after = case.forge.pull_request(REPO, pull.number)
     assert (after.state, after.merge_commit, after.head) == ("merged", answer.commit, pull.head)
+    assert after.merged_by in {case.forge.login, ""}, "a forge on disk does not say who it was"
     assert case.forge.read_file(REPO, answer.commit, EKS) == FOUR
 
 
@@ -506,6 +507,7 @@ def test_what_a_person_merged_is_merged(case: Case) -> None:
     after = case.forge.pull_request(REPO, pull.number)
 
     assert (after.state, after.merge_commit) == ("merged", case.base)
+    assert after.merged_by != case.forge.login
     assert case.reason(case.merge(pull)) == "not-open"
 
 

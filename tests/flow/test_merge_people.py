@@ -7,8 +7,9 @@ import pytest
 
 from tests.flow.flow_world import ONE, PATH, REPO, YAML, World, make_world, shrink
 from tests.judgement import POLICY
-from trimtab.adapters.localforge import Rules, human_commit, human_merge, protect
+from trimtab.adapters.localforge import LocalForge, Rules, human_commit, human_merge, protect
 from trimtab.lifecycle import State
+from trimtab.records import PullRequest
 
 
 def opened(root: Path, policy: bytes = ONE) -> World:
@@ -210,6 +211,26 @@ def test_a_merge_by_a_person_is_recorded_as_theirs(tmp_path: Path) -> None:
 
     assert (world.life().state, world.life().merged_by) == (State.MERGED, "forge")
     assert (world.merges(), world.buttons()) == (1, set())
+
+
+class SaysWho(LocalForge):
+    """The same repo, on a forge that says who merged."""
+
+    def pull_request(self, repo: str, number: int) -> PullRequest:
+        seen = super().pull_request(repo, number)
+        return replace(seen, merged_by=self.login if seen.state == "merged" else "")
+
+
+def test_a_merge_of_ours_that_was_on_its_way_when_its_maker_died_is_ours(tmp_path: Path) -> None:
+    """Whoever looked before it arrived wrote that it had not happened; the forge says whose it was."""
+    world = opened(tmp_path)
+    protect(world.forge, REPO, Rules(protects_config=True))
+    human_merge(world.forge, REPO, 1, login=world.forge.login, at=world.now)
+    world.ports = replace(world.ports, forge=SaysWho(world.forge.repositories))
+
+    world.webhook("closed")
+
+    assert (world.life().state, world.life().merged_by) == (State.MERGED, "trimtab")
 
 
 def test_a_merge_that_overtakes_a_rejection_is_recorded_watched_and_said(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def notice(journal: Journal, ports: Ports, now: datetime) -> None:
         return
     pull_request = ports.forge.pull_request(ref.repo, ref.number)
     if pull_request.state == "merged":
-        record_merge(journal, pull_request.merge_commit or pull_request.head, "forge")
+        record_merge(journal, pull_request.merge_commit or pull_request.head, _merged_by(pull_request, ports))
     elif pull_request.state == "closed":
         memory = (*journal.life.memory, *remember(journal.life.planned(), "closed", now, by="forge"))
         journal.move(Event.CLOSED_BY_HUMAN, "closed on the forge without merging", actor="forge", memory=memory, approvals=())
@@ -50,7 +50,13 @@ def _notice_overtaken(journal: Journal, ports: Ports) -> None:
         "Where it should not stay, undo it as this pull request says above."
     )
     say_once(journal, ref.number, f"overtaken/{len(journal.life.memory)}", text, ports)
-    record_merge(journal, pull_request.merge_commit or pull_request.head, "forge", beside=f", though it was {state} by then")
+    by = _merged_by(pull_request, ports)
+    record_merge(journal, pull_request.merge_commit or pull_request.head, by, beside=f", though it was {state} by then")
+
+
+def _merged_by(pull_request: PullRequest, ports: Ports) -> str:
+    """Whoever died with the merge on its way may have been taken for one that did not happen: it is ours all the same."""
+    return "trimtab" if pull_request.merged_by == ports.forge.login else "forge"
 
 
 def _notice_hands(journal: Journal, pull_request: PullRequest, ports: Ports) -> None:

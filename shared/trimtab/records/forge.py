@@ -27,6 +27,8 @@ class PullRequest:
     is_mergeable: bool | None
     """None = the forge has not computed it yet."""
     merge_commit: CommitSha | None = None
+    merged_by: str = ""
+    """Login of who merged it, our own where any of our identities did; "" = it is not merged, or the forge does not say."""
     is_queued: bool = False
     """It waits in the forge's merge queue."""
     is_from_fork: bool = False

@@ -134,6 +134,7 @@ def pull_of(node: Node, repo: str) -> Pull:
         base=tip_of(node["baseRef"]) or CommitSha(str(node["baseRefOid"])),
         is_mergeable=_MERGEABLE.get(node["mergeable"]) if state == "open" else None,
         merge_commit=CommitSha(str(merged["oid"])) if merged else None,
+        merged_by=login_of(node["mergedBy"]) if state == "merged" else "",
         is_queued=node["isInMergeQueue"] is True,
         is_from_fork=node["isCrossRepository"] is not False,
         labels=tuple(str(label["name"]) for label in (node["labels"] or {}).get("nodes") or ()),

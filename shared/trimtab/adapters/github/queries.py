@@ -8,7 +8,7 @@ _BRIEF = """
 fragment Brief on PullRequest {
   id number url title body state isDraft isCrossRepository isInMergeQueue isMergeQueueEnabled mergeable
   author { __typename login } headRefName headRefOid baseRefName baseRefOid baseRef { target { oid } }
-  mergeCommit { oid message } labels(first: 100) { nodes { name } }
+  mergeCommit { oid message } mergedBy { __typename login } labels(first: 100) { nodes { name } }
 }
 """
 

@@ -161,7 +161,7 @@ class GitLabForge:
         return tuple(self._pull_request(project, request) for request in sorted(found, key=lambda request: request.iid))
 
     def _pull_request(self, project: Repo, request: MergeRequest) -> PullRequest:
-        return pull_request_of(project.id, request, project.head(request.target_branch) or CommitSha(""))
+        return pull_request_of(project.id, request, project.head(request.target_branch) or CommitSha(""), self._who_merged(request))
 
     def comments(self, repo: str, number: int) -> tuple[Comment, ...]:
         """All comments, oldest first, without GitLab's own remarks."""
@@ -238,13 +238,25 @@ class GitLabForge:
             branch=branch,
             project=self._project(named, self.writer),
             writer=self._me,
-            merger=self.memory.for_good(("merger",), functools.partial(best.get, User, "/user")) if self.merger else None,
+            merger=self._merger(),
             merger_level=self._project(named, self.merger).access_level if self.merger else 0,
             protections=optional(lambda: best.every(Protection, project.path("protected_branches"))),
             settings=self._approval_settings(project),
             approval_rules=optional(lambda: best.every(ApprovalRule, project.path("approval_rules"))),
             code_owners=self._code_owners(project, branch),
         )
+
+    def _merger(self) -> User | None:
+        """The user of the merger's token; None = this deployment merges nothing."""
+        merger = self.merger
+        return self.memory.for_good(("merger",), functools.partial(merger.get, User, "/user")) if merger else None
+
+    def _who_merged(self, request: MergeRequest) -> str:
+        user = request.merge_user
+        if user is None:
+            return ""
+        merger = self._merger()
+        return self.login if user.id in {self._me.id, merger.id if merger else None} else user.username
 
     def _approval_settings(self, project: Repo) -> ApprovalSettings | None:
         best = self.merger or self.writer

@@ -12,7 +12,7 @@ _STATES: Mapping[str, Literal["open", "closed", "merged"]] = {"opened": "open", 
 # "locked" is what it is while GitLab merges it.
 
 
-def pull_request_of(repo: str, request: MergeRequest, base: CommitSha) -> PullRequest:
+def pull_request_of(repo: str, request: MergeRequest, base: CommitSha, merged_by: str = "") -> PullRequest:
     """A merge request in our words."""
     if request.state not in _STATES:
         raise Upstream(f"gitlab: merge request {request.iid}: state: {request.state!r} is not one that Trimtab knows")
@@ -33,6 +33,7 @@ def pull_request_of(repo: str, request: MergeRequest, base: CommitSha) -> PullRe
         base=base,
         is_mergeable=not request.conflicts if is_known else None,
         merge_commit=request.result,
+        merged_by=merged_by,
         is_queued=state == "open" and request.merge_when_pipeline_succeeds is True,
         is_from_fork=request.source_project_id != request.target_project_id,
         labels=request.labels,
