@@ -1,5 +1,6 @@
 """What the lake commits by itself: deltalake reads it as its own, one of two writers is through, and looking again costs two reads."""
 
+import ast
 import json
 import os
 import shutil
@@ -32,6 +33,8 @@ from trimtab.flow.ingest_usage import ingest_usage
 from trimtab.locations import local_path
 from trimtab.ports import Ports
 from trimtab.tables import TABLES
+
+ROOT = Path(__file__).parents[2]
 
 
 def amended(bench: Bench, name: str, *costs: str) -> int | None:
@@ -345,3 +348,16 @@ def _age(paths: list[Path], by: timedelta) -> None:
 def _checkpoints(bench: Bench) -> list[int]:
     keys = open_objects(bench.lake.url, options=bench.lake.options).keys("cost/_delta_log/")
     return [int(key.split("/")[-1].split(".")[0]) for key in keys if key.endswith(".checkpoint.parquet")]
+
+
+def test_no_table_is_written_both_ways() -> None:
+    """A replacement that began before an amendment would not notice it: a partition could hold the rows of both."""
+    calls = [
+        (node.func.attr, node.args[0].value)
+        for path in sorted(ROOT.joinpath("shared", "trimtab").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args and isinstance(node.args[0], ast.Constant)
+    ]
+    ways = {way: {table for name, table in calls if name == way and table in TABLES} for way in ("amend", "replace")}
+
+    assert ways == {"amend": {"usage"}, "replace": {"cost", "allocated"}}

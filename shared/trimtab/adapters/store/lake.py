@@ -21,7 +21,7 @@ from obstore.exceptions import BaseError
 
 from trimtab.adapters.duckdb import DuckDbSession, connect
 from trimtab.adapters.store.data_files import NewFile, check_rows, check_whole, for_delta, predicate, rows_of, write_file
-from trimtab.adapters.store.delta_commit import replace_partitions
+from trimtab.adapters.store.delta_commit import grown, replace_partitions
 from trimtab.adapters.store.delta_log import CHECKPOINT_EVERY, DataFile, Snapshot, old_log, read_snapshot
 from trimtab.adapters.store.objects import Objects, open_objects
 from trimtab.errors import Broken, Gone, Upstream
@@ -339,12 +339,9 @@ class DeltaLake:
         """The columns of today: a table that an earlier version made gets the new ones. Raises Broken where it has others."""
         from deltalake import Schema
 
-        ours, theirs = Schema.from_arrow(self._schema(table)), loaded.schema()
-        types = {field.name: str(field.type) for field in ours.fields}
-        foreign = sorted(field.name for field in theirs.fields if types.get(field.name) != str(field.type))
-        if foreign:
-            raise Broken(f"{self.url}/{table}: column {foreign[0]} is unknown here, or of another type: a newer version made it; update")
-        return theirs if len(theirs.fields) == len(types) else ours
+        theirs = loaded.schema()
+        changed = grown(self._objects(), table, {"schemaString": theirs.to_json()})
+        return Schema.from_json(changed["schemaString"]) if changed else theirs
 
     @contextmanager
     def _session(self, parquet: Sequence[str]) -> Iterator[DuckDbSession]:
